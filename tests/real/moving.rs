@@ -83,7 +83,7 @@ fn passwords_are_copied_and_nothing_else() {
         assert_eq!(copy["metadata"]["labels"], json!({"cnpg.io/reload": "true"}));
         assert_eq!(copy["metadata"].get("annotations"), None, "{name}");
     }
-    // What is there is not overwritten, and a person sees that.
+    // A Secret that is there already is not overwritten, and a person sees that.
     assert!(!bash(&server, "passwords").status.success());
 }
 

@@ -145,7 +145,8 @@ impl Progress {
             if let Some(leaving) = holders.leaving(&planned.key) {
                 observed = Observed { ready: false, words: Some(leaving), ..observed };
             }
-            // What a provider has taken up is never held again, so it says itself that it belongs to another Kafka.
+            // A resource that a provider has taken up is never held again, so the sentence becomes the reason why the resource
+            // is not ready.
             if let Some(sentence) = beside.as_ref().filter(|_| planned.waits_for.contains(&KAFKA_BESIDE)) {
                 observed = Observed { ready: false, words: Some(sentence.clone()), ..observed };
             }

@@ -41,7 +41,7 @@ pub fn nothing_changes(user: &User) {
 
 /// Plan of a change, from the cluster as it is and further arguments of `preview`.
 pub fn plan(user: &User, arguments: &[&str]) -> Plan {
-    // What is still being deleted after an earlier change would be in one of both views alone.
+    // A resource that is still being deleted after an earlier change would be in one of both views alone.
     user.until("nothing is written", Duration::from_mins(2), || user.rest());
     let before = composed(user);
     let mut preview = binary();

@@ -1,4 +1,4 @@
-//! What engines cost in pods, requests and volumes, and what of them stays with `retain: true`: compared with the pages
+//! Cost of engines in pods, requests and volumes, and their resources that stay with `retain: true`: compared with the pages
 //! that tell it.
 
 use std::collections::BTreeSet;
@@ -142,10 +142,10 @@ pub fn check_retained(page: &Document) {
     assert_eq!(stays("PostgreSQL, `Development`"), system);
     assert_eq!(stays("Kafka, `Development`"), system);
     assert_eq!(stays("MQTT, `Development`"), staying(&retaining(example, "iot-broker")));
-    // Kafka of the engine `Development` is beside this PostgreSQL.
+    // In the example with `CloudNativePG`, Kafka is one pod, so that the example keeps what both rows name.
     let both: BTreeSet<String> = stays("PostgreSQL, `CloudNativePG`").union(&system).cloned().collect();
     assert_eq!(both, postgres_of_kafka);
-    // PostgreSQL of the engine `CloudNativePG`, without backups, is beside this Kafka.
+    // The example with `Strimzi` has PostgreSQL by `CloudNativePG`, without backups, which adds its Cluster.
     let kafka: BTreeSet<String> = ["Cluster".to_owned()].into_iter().chain(stays("Kafka, `Strimzi`")).collect();
     assert_eq!(kafka, with_kafka);
     assert_eq!(stays("MQTT, `RabbitMQ`"), staying(&retaining(BROKER, "iot-broker")));

@@ -59,7 +59,7 @@ fn lock(system: &Value, is_settled: bool) -> Value {
     lock
 }
 
-/// What each resource of the bridge waits for.
+/// List of the preconditions that each resource of the bridge waits for.
 fn waits(answer: &RunFunctionResponse) -> Vec<String> {
     let bridge = desired(answer).into_iter().filter(|(key, _)| key.starts_with("bridge-"));
     bridge.map(|(_, it)| it.pointer(WAITS_FOR).and_then(Value::as_str).unwrap_or_default().to_owned()).collect()

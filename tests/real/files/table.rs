@@ -41,8 +41,8 @@ fn generated() -> BTreeSet<String> {
     found
 }
 
-/// What the broker in several pods has in place of Mosquitto's files, Kafka Connect in place of scripts that keep its
-/// connectors, and the alerts of every engine.
+/// Names of the resources that programs read in place of files: those of the broker in several pods, those of Kafka
+/// Connect with its connectors, and the alerts of every engine.
 fn replicated(engine: &str) -> impl Iterator<Item = String> {
     composed(&[&format!("examples/variants/{engine}.yaml")]).into_iter().filter_map(|resource| {
         let manifest = &resource["spec"]["forProvider"]["manifest"];

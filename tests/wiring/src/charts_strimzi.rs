@@ -54,7 +54,7 @@ fn exposed(ports: &[i64]) -> Value {
     ports.iter().map(|port| json!({"name": port.to_string(), "port": port})).collect()
 }
 
-/// What Strimzi's operator makes of a Kafka, as it was seen to: two workloads stand for the pods of its nodes, which all
+/// Objects that Strimzi's operator makes of a Kafka, as it was seen to: two workloads stand for the pods of its nodes, which all
 /// have the same template; the operator for users; Services, and the Secret with its certificate authority. The pods of
 /// the nodes have the sizes of the pool, which is not read here.
 pub fn kafka(object: &Object) -> Vec<Value> {
@@ -103,7 +103,7 @@ pub fn kafka(object: &Object) -> Vec<Value> {
     ]
 }
 
-/// What Strimzi's operator makes of a KafkaConnect: two workloads stand for its pods, which all have the same template,
+/// Objects that Strimzi's operator makes of a KafkaConnect: two workloads stand for its pods, which all have the same template,
 /// the Service in front of them, and the headless one by which they reach each other. A variable stands for what the
 /// operator writes into the file with Connect's settings.
 pub fn connect(object: &Object) -> Vec<Value> {

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::Spec;
 
-/// Query whether the operator has made what a resource asks for now, and found it ready. A connector is ready while it and
-/// all its tasks run.
+/// Query whether the operator has made what a resource asks for now, and found it ready. A connector is ready as
+/// long as neither it nor a task of it has failed.
 pub const RECONCILED: &str = "has(object.status) && has(object.status.observedGeneration) \
     && object.status.observedGeneration == object.metadata.generation && has(object.status.conditions) \
     && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")";

@@ -32,6 +32,13 @@ impl ImageReference {
         self.digest.is_some() || self.has_version()
     }
 
+    /// Message about a reference in a claim that fixes no version, worded to follow the name of the claim's field; `None`
+    /// for a reference that fixes one.
+    pub fn unpinned(&self) -> Option<&'static str> {
+        let message = "must end in a tag other than latest, or in a digest (@sha256:…): otherwise the image can change while its name stays the same";
+        (!self.is_pinned()).then_some(message)
+    }
+
     /// Whether the reference of a container image has a tag other than `latest`.
     pub fn has_version(&self) -> bool {
         self.tag.as_deref().is_some_and(|tag| !tag.is_empty() && tag != "latest")

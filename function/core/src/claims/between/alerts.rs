@@ -30,11 +30,34 @@ pub struct Alert {
     pub summary: &'static str,
     /// Sentences that say what follows from it, and where the reason is found.
     pub description: &'static str,
-    /// Page of the book with a section of this name. Absent: the alert has only its description.
+    /// Page of the book with a section of the alert's name. Absent: the alert has only its description.
     pub page: Option<&'static str>,
 }
 
 impl Alert {
+    /// Alert that can wait until the next working day. It fires once its expression has had a result for `lasts`.
+    pub fn warning(
+        name: &'static str,
+        expression: String,
+        lasts: &'static str,
+        summary: &'static str,
+        description: &'static str,
+    ) -> Self {
+        let (lasts, page) = (Some(lasts), Some(PAGE));
+        Self { name, expression, lasts, severity: Severity::Warning, summary, description, page }
+    }
+
+    /// Alert that cannot wait. It fires once its expression has had a result for `lasts`.
+    pub fn critical(
+        name: &'static str,
+        expression: String,
+        lasts: &'static str,
+        summary: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self { severity: Severity::Critical, ..Self::warning(name, expression, lasts, summary, description) }
+    }
+
     fn rule(self) -> AlertRule {
         let severity = match self.severity {
             Severity::Warning => "warning",

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::claims::between::kafka::CLUSTER;
+use crate::claims::between::kafka::in_cluster;
 use crate::kinds::Spec as _;
 use crate::kinds::strimzi::{self, AutoRestart, KafkaConnector};
 use crate::parts::cluster::to_value;
@@ -37,8 +37,8 @@ const FIELDS: [&str; 2] = ["connector.class", "tasks.max"];
 const GENERATION: &str = "platform.credentials.generation";
 
 impl<C: Serialize> Connector<C> {
-    /// Composed resource by which Strimzi keeps this connector running, with one task. It is ready while the connector
-    /// and its task run.
+    /// Composed resource by which Strimzi keeps this connector running, with one task. It is ready as long as neither the
+    /// connector nor its task has failed.
     pub fn resource(&self, part: &Part, suffix: &str, credentials_generation: u32) -> Resource {
         let mut config = to_value(&self.config);
         if let Some(settings) = config.as_object_mut() {
@@ -47,8 +47,6 @@ impl<C: Serialize> Connector<C> {
         }
         let connector =
             KafkaConnector { class: self.class, tasks_max: 1, auto_restart: AutoRestart { enabled: true }, config };
-        let mut metadata = part.metadata(self.name);
-        metadata.labels.get_or_insert_default().insert(strimzi::CLUSTER.to_owned(), CLUSTER.to_owned());
-        part.inside(suffix, &connector.named(metadata), Ready::Asked(strimzi::RECONCILED))
+        part.inside(suffix, &connector.named(in_cluster(part, self.name)), Ready::Asked(strimzi::RECONCILED))
     }
 }

@@ -1,8 +1,12 @@
 //! Names of a real-time system's Services, pods and ports. The broker in the same namespace reaches Kafka by these
 //! names.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::kinds::strimzi;
+use crate::parts::part::Part;
 
 /// Program that runs Kafka.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -54,6 +58,13 @@ pub const KAFKA_APP: &str = "kafka-platform";
 /// Name of the Kafka, and of the Kafka Connect, that Strimzi runs, from which Strimzi makes the names of pods, Services
 /// and Secrets.
 pub const CLUSTER: &str = "kafka-platform";
+/// Metadata of a resource of Strimzi, with the label by which it belongs to the Kafka, or to the Kafka Connect.
+pub fn in_cluster(part: &Part, name: &str) -> ObjectMeta {
+    let mut metadata = part.metadata(name);
+    metadata.labels.get_or_insert_default().insert(strimzi::CLUSTER.to_owned(), CLUSTER.to_owned());
+    metadata
+}
+
 /// Value of the label `app` on the pods of Kafka Connect with the engine `Strimzi`.
 pub const CONNECT_APP: &str = "kafka-connect";
 /// Name of the Service in front of Kafka Connect with the engine `Strimzi`, which Strimzi makes.

@@ -24,8 +24,8 @@ const READY: &str = "ready";
 const PENDING: &str = "pending";
 const NONE: &str = "none";
 
-/// Adds to the lock of a system with the engine `Strimzi` what a broker beside it has to know. `connect` is the name of
-/// the part with Kafka Connect, if the claim asks for it.
+/// Adds the state of Kafka Connect to the lock of a system with the engine `Strimzi`, for a broker beside the system. The
+/// list `connect` has the part with Kafka Connect; `None` stands for a claim that asks for no Kafka Connect.
 pub fn tell(lock: &mut Resource, connect: Option<&'static [&'static str]>) {
     let name = label(CONNECT);
     lock.annotate(&name, if connect.is_some() { PENDING } else { NONE });

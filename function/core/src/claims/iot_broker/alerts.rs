@@ -1,6 +1,6 @@
 //! Alerts on the MQTT broker with the engine `RabbitMQ`, from the metrics of its plug-in `rabbitmq_prometheus` in each pod.
 
-use crate::claims::between::alerts::{self, Alert, PAGE, Severity, fewer, within};
+use crate::claims::between::alerts::{self, Alert, fewer, within};
 use crate::kinds::monitoring::PrometheusRule;
 
 /// Part of the messages of ten minutes that may go without an answer. Some do whenever a client loses its connection.
@@ -8,15 +8,6 @@ const UNANSWERED: f64 = 0.01;
 
 pub fn alerts(namespace: &str, replicas: u64, queue_bytes: u64) -> PrometheusRule {
     let of = |metric: &str| within(namespace, metric);
-    let alert = |name, expression, lasts, severity, summary, description| Alert {
-        name,
-        expression,
-        lasts: Some(lasts),
-        severity,
-        summary,
-        description,
-        page: Some(PAGE),
-    };
     // Each node shows this series, with the value 1.
     let nodes = of("rabbitmq_identity_info");
     let rate = |metric: &str| format!("sum by (namespace) (rate({}[10m]))", of(metric));
@@ -30,51 +21,45 @@ pub fn alerts(namespace: &str, replicas: u64, queue_bytes: u64) -> PrometheusRul
     );
     let any_pod = |metric: &str| format!("max by (namespace, pod) ({}) > 0", of(metric));
     let all = [
-        alert(
+        Alert::warning(
             "MqttNodeAway",
             fewer(replicas, &nodes, "== bool 1"),
             "10m",
-            Severity::Warning,
             "Not all of RabbitMQ's pods in {{ $labels.namespace }} serve.",
             "Nothing is lost as long as the majority of the pods is there. Clients connect to the others.",
         ),
-        alert(
+        Alert::critical(
             "MqttWithoutMajority",
             format!("sum by (namespace) ({nodes}) < {}", replicas / 2 + 1),
             "2m",
-            Severity::Critical,
             "The majority of RabbitMQ's pods in {{ $labels.namespace }} is away.",
             "No session takes messages, and no client connects, until the majority is back.",
         ),
-        alert(
+        Alert::critical(
             "MqttMemoryAlarm",
             any_pod("rabbitmq_alarms_memory_used_watermark"),
             "1m",
-            Severity::Critical,
             "RabbitMQ's pod {{ $labels.pod }} in {{ $labels.namespace }} has used its memory.",
             "All pods stop reading from clients that publish, until memory is free.",
         ),
-        alert(
+        Alert::critical(
             "MqttDiskAlarm",
             any_pod("rabbitmq_alarms_free_disk_space_watermark"),
             "1m",
-            Severity::Critical,
             "The volume of RabbitMQ's pod {{ $labels.pod }} in {{ $labels.namespace }} is nearly full.",
             "All pods stop reading from clients that publish, until there is room.",
         ),
-        alert(
+        Alert::warning(
             "MqttQueuesFill",
             format!("{held} > {}", queue_bytes / 2),
             "5m",
-            Severity::Warning,
             "Messages for clients that are away take {{ $value | humanize1024 }}B at RabbitMQ in {{ $labels.namespace }}.",
             "That is more than half of what one client's queue may hold. A full queue refuses messages.",
         ),
-        alert(
+        Alert::critical(
             "MqttMessagesRefused",
             refused,
             "2m",
-            Severity::Critical,
             "RabbitMQ in {{ $labels.namespace }} refuses messages.",
             "Nothing that was acknowledged is lost. The queue of a client that is away is full: publishers of MQTT 5 get an error, those of MQTT 3.1.1 no answer.",
         ),

@@ -190,12 +190,8 @@ pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) -> Option<Image
         faults.push(Fault::new("spec.connectorConfig.simulator.topic", message));
     }
     let image = simulator.image.as_deref().map(ImageReference::read);
-    if image.as_ref().is_some_and(|image| !image.is_pinned()) {
-        faults.push(Fault::new(
-            "spec.connectorConfig.simulator.image",
-            "must end in a tag other than latest, or in a digest (@sha256:…): otherwise the image can change while its name stays the same",
-        ));
-    }
+    let unpinned = image.as_ref().and_then(ImageReference::unpinned);
+    faults.extend(unpinned.map(|message| Fault::new("spec.connectorConfig.simulator.image", message)));
     image
 }
 

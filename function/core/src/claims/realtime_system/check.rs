@@ -231,10 +231,7 @@ pub fn connect(faults: &mut Vec<Fault>, kafka: &KafkaConfig, settings: &Settings
         return None;
     };
     let image = ImageReference::read(name);
-    if !image.is_pinned() {
-        let message = "must end in a tag other than latest, or in a digest (@sha256:…): otherwise the image can change while its name stays the same";
-        faults.push(Fault::new(field, message));
-    }
+    faults.extend(image.unpinned().map(|message| Fault::new(field, message)));
     if asked.image.is_some() && !settings.allows_connect(name) {
         let allowed = settings.connect.allowed_images.join(", ");
         faults.push(Fault::new(field, format!("must be one that the platform team allows, {allowed}, not {name}")));

@@ -36,29 +36,22 @@ pub const STRIMZI: Counts = Counts {
 /// Alerts on Kafka Connect with the engine `Strimzi`.
 pub fn of_cluster(namespace: &str, replicas: u32) -> PrometheusRule {
     let of = |metric: &str| within(namespace, metric);
-    let alert = |name, expression, summary, description| Alert {
-        name,
-        expression,
-        lasts: Some("10m"),
-        severity: Severity::Warning,
-        summary,
-        description,
-        page: Some(PAGE),
-    };
     let state =
         format!("kafka_connect_connector_metrics_status_info{{namespace={}, status=\"failed\"}}", to_text(&namespace));
     let tasks = of("kafka_connect_connect_worker_metrics_connector_failed_task_count");
     let by_connector = |series: &str| format!("max by (namespace, connector) ({series}) > 0");
     let of_pods = [
-        alert(
+        Alert::warning(
             "KafkaConnectPodAway",
             fewer(replicas.into(), &of("kafka_connect_connect_worker_metrics_connector_count"), ">= bool 0"),
+            "10m",
             "Not all of Kafka Connect's pods in {{ $labels.namespace }} serve.",
             "The other pods run all connectors, and have less memory for each.",
         ),
-        alert(
+        Alert::warning(
             "KafkaConnectorFailed",
             format!("{} or {}", by_connector(&tasks), by_connector(&state)),
+            "10m",
             "Connector {{ $labels.connector }} in {{ $labels.namespace }} has failed, and Strimzi could not restart it.",
             "Its records wait where they come from. The KafkaConnector's status has the reason.",
         ),

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Volume;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::check::Share;
 use super::checked::RealtimeSystem;
@@ -29,7 +28,6 @@ use crate::kinds::strimzi::{
     PodMetadata, Trust, Typed,
 };
 use crate::parts::part::LOCK;
-use crate::parts::placement::spread;
 use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{credentials, read_only, requests};
 use crate::settings::pins::STRIMZI_KAFKA;
@@ -118,8 +116,8 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![part.inside("cluster", &cluster.named(metadata), Ready::Asked(strimzi::RECONCILED))]
 }
 
-/// Secrets with credentials of connectors, each with its subdirectory. They are optional, because a connector can come
-/// later, and Connect need not restart for it.
+/// Volumes with the credentials of connectors, each with its subdirectory. Their Secrets are optional, so that Connect
+/// starts without them, and does not restart when a connector is added later.
 fn volumes() -> [(&'static str, Volume); 2] {
     [
         (MQTT_SECRET, mqtt_bridge().volume("mqtt-credentials", true)),
@@ -128,15 +126,10 @@ fn volumes() -> [(&'static str, Volume); 2] {
 }
 
 fn template(system: &RealtimeSystem) -> ConnectTemplate {
-    let pods = LabelSelector {
-        match_labels: Some(BTreeMap::from([("app".to_owned(), CONNECT_APP.to_owned())])),
-        ..LabelSelector::default()
-    };
-    let pod = engine::pod(system, CONNECT_APP);
+    let pod = engine::spread_pod(system, CONNECT_APP);
     ConnectTemplate {
         pod: Pod {
             metadata: PodMetadata { annotations: credentials(system.tenant.credentials_generation), ..pod.metadata },
-            topology_spread_constraints: vec![spread(pods, system.spec.spread_over.topology_key())],
             volumes: volumes().map(|(_, volume)| volume).into(),
             ..pod
         },

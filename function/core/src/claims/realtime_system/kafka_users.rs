@@ -2,17 +2,16 @@
 //! connects to Kafka, with what it may do there and nothing else.
 
 use k8s_openapi::api::core::v1::{EnvVar, SecretKeySelector};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::checked::RealtimeSystem;
 use super::kafka_names::{NAME, USERS};
 use super::secrets::{self, kafka_key};
 use super::{apps, phase};
-use crate::claims::between::kafka::CLUSTER;
+use crate::claims::between::kafka::in_cluster;
 use crate::claims::between::part_of::PartOf;
 use crate::claims::between::secret::{SECRETS, Secret};
 use crate::kinds::Spec;
-use crate::kinds::strimzi::{self, Acl, AclResource, Authentication, Authorization, KafkaUser, Password, SecretKey};
+use crate::kinds::strimzi::{Acl, AclResource, Authentication, Authorization, KafkaUser, Password, SecretKey};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::env;
 use crate::text::language::{Placeholders, Text};
@@ -46,9 +45,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
             },
             authorization: Authorization { kind: "simple", acls },
         };
-        let mut metadata: ObjectMeta = part.metadata(name);
-        metadata.labels.get_or_insert_default().insert(strimzi::CLUSTER.to_owned(), CLUSTER.to_owned());
-        part.inside(name, &user.named(metadata), Ready::Condition)
+        part.inside(name, &user.named(in_cluster(&part, name)), Ready::Condition)
     };
     let connect = system.runs_connect().then(|| user(CONNECT, kafka_key::CONNECT, of_connect(system)));
     let others = [user(AGENT, kafka_key::AGENT, of_agent()), user(TOPICS, kafka_key::TOPICS, of_topics(system))];

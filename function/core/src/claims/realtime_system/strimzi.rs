@@ -15,7 +15,7 @@ use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::kafka_names::NAME;
 use super::{apps, kafka_alerts, phase};
-use crate::claims::between::kafka::{CLUSTER, CONNECT_APP, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE};
+use crate::claims::between::kafka::{CLUSTER, CONNECT_APP, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, in_cluster};
 use crate::claims::between::network::{Traffic, app, fence_of, operator, prometheus};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::operators;
@@ -104,10 +104,8 @@ pub fn admits(system: &RealtimeSystem) -> Traffic {
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, KAFKA_APP, &[LOCK, operators::KAFKA.name]);
-    let mut metadata = part.metadata(POOL);
-    metadata.labels.get_or_insert_default().extend(of_cluster());
     vec![
-        part.kept_inside("pool", &pool(system).named(metadata), Ready::Asked(HAS_NODES)),
+        part.kept_inside("pool", &pool(system).named(in_cluster(&part, POOL)), Ready::Asked(HAS_NODES)),
         part.kept_inside("cluster", &kafka(system).named(part.metadata(CLUSTER)), Ready::Asked(strimzi::RECONCILED)),
         part.inside("service", &service(&part), Ready::Exists),
     ]
@@ -147,13 +145,16 @@ pub fn pod(system: &RealtimeSystem, app: &str) -> Pod {
     }
 }
 
+/// The same for pods that are spread over nodes or zones.
+pub fn spread_pod(system: &RealtimeSystem, app: &str) -> Pod {
+    let labels = BTreeMap::from([("app".to_owned(), app.to_owned())]);
+    let pods = LabelSelector { match_labels: Some(labels), ..LabelSelector::default() };
+    let spread = spread(pods, system.spec.spread_over.topology_key());
+    Pod { topology_spread_constraints: vec![spread], ..pod(system, app) }
+}
+
 fn kafka(system: &RealtimeSystem) -> Kafka {
     let (version, metadata_version) = STRIMZI_KAFKA;
-    let pods = LabelSelector {
-        match_labels: Some(BTreeMap::from([("app".to_owned(), KAFKA_APP.to_owned())])),
-        ..LabelSelector::default()
-    };
-    let spread = spread(pods, system.spec.spread_over.topology_key());
     let names = vec![KAFKA_SERVICE.to_owned(), system.tenant.service_host(KAFKA_SERVICE)];
     Kafka {
         kafka: Brokers {
@@ -172,7 +173,7 @@ fn kafka(system: &RealtimeSystem) -> Kafka {
             authorization: Typed { kind: "simple" },
             config: config(),
             metrics_config: system.spec.monitoring.then_some(Typed { kind: "strimziMetricsReporter" }),
-            template: Template { pod: Pod { topology_spread_constraints: vec![spread], ..pod(system, KAFKA_APP) } },
+            template: Template { pod: spread_pod(system, KAFKA_APP) },
         },
         entity_operator: EntityOperator {
             user_operator: UserOperator {

@@ -18,6 +18,8 @@ pub struct Written {
     pub root: &'static str,
     pub value: Value,
     schema: Value,
+    /// Whether Kafka has the engine `Strimzi`, with which the same texts reach other programs.
+    pub is_of_strimzi: bool,
 }
 
 /// Text field of a written object.
@@ -97,7 +99,10 @@ pub fn claims() -> Vec<Written> {
 fn claim(what: &'static str, spec: &Value) -> Written {
     assert!([ENVIRONMENT, SYSTEM, BROKER].contains(&what));
     let kind = Kind::of_claim(what).unwrap();
-    Written { what, root: "spec", value: kind.filled(spec), schema: kind.describe().spec }
+    let is_of_strimzi = ["/kafkaConfig/engine", "/connectorConfig/kafkaEngine"]
+        .iter()
+        .any(|at| spec.pointer(at) == Some(&json!("Strimzi")));
+    Written { what, root: "spec", value: kind.filled(spec), schema: kind.describe().spec, is_of_strimzi }
 }
 
 /// Settings of the platform team.
@@ -113,7 +118,7 @@ pub fn settings() -> Written {
         json!({"kafka": "Install", "postgres": "Install", "postgresBackup": "Install", "mqtt": "Install"});
     input["connect"] = json!({"image": "example.com/connect:1", "allowedImages": ["example.com/*"]});
     input["gateways"]["allowedServiceTypes"] = json!(["LoadBalancer"]);
-    Written { what: "Input", root: "input", value: input, schema: structural::<Input>() }
+    Written { what: "Input", root: "input", value: input, schema: structural::<Input>(), is_of_strimzi: false }
 }
 
 impl Written {

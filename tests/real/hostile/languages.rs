@@ -11,11 +11,13 @@ use serde_json::Value;
 /// Templates for External Secrets that the function itself writes.
 const TEMPLATES: [&str; 2] = ["{{ .config }}", "{{ index . \"password\" | bcrypt }}"];
 /// Placeholders that Lenses HQ, the Lenses agent and Connect replace.
-const PLACEHOLDERS: [&str; 8] = [
+const PLACEHOLDERS: [&str; 10] = [
     "$(HQ_ADMIN_PASSWORD_HASH)",
     "$(HQ_DATABASE_PASSWORD)",
     "$(HQ_LICENSE_KEY)",
     "${LENSESHQ_AGENT_KEY}",
+    "${KAFKA_PASSWORD}",
+    "${KAFKA_AUTHORITY_PASSWORD}",
     "${dir:/mnt/secrets/mqtt:username}",
     "${dir:/mnt/secrets/mqtt:password}",
     "${dir:/mnt/secrets/snowflake:private_key}",
@@ -104,6 +106,8 @@ impl<'a> Reader<'a> {
         } else if at.contains("/command/") || at.contains("/args/") {
             self.met.insert("program");
             assert!(same, "{at}: {text:?}");
+        } else if self.resource.manifest()["kind"] == "KafkaConnector" && at.contains("/manifest/spec/config/") {
+            self.setting(at.rsplit('/').next().unwrap(), text);
         } else if is_file {
             self.file(at.rsplit('/').next().unwrap(), text);
         } else if PLAIN.iter().any(|plain| at.contains(plain)) {
@@ -114,19 +118,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Setting of a connector, in which Kafka Connect replaces placeholders.
+    fn setting(&mut self, key: &str, value: &str) {
+        self.met.insert("placeholders");
+        placeholders(value);
+        if key == "connect.mqtt.kcql" {
+            self.met.insert("kcql");
+            value.split(';').for_each(statement);
+        }
+    }
+
     fn variable(&mut self, name: &str, text: &str) {
         match name {
             "CONNECTOR_CONFIG" => {
                 let config: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap();
-                for (key, value) in &config {
-                    let value = value.as_str().unwrap();
-                    self.met.insert("placeholders");
-                    placeholders(value);
-                    if key == "connect.mqtt.kcql" {
-                        self.met.insert("kcql");
-                        value.split(';').for_each(statement);
-                    }
-                }
+                config.iter().for_each(|(key, value)| self.setting(key, value.as_str().unwrap()));
             }
             "PROCESSORS" => {
                 for line in text.split('\n') {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use function_sdk_rust::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse, Severity};
 use proptest::prelude::*;
@@ -121,8 +122,25 @@ struct Life<'a> {
     composed_claim: &'a ComposedClaim,
     composite: Value,
     provider_config: Value,
+    /// Lock of the system whose Kafka a bridge needs, for a claim with such a bridge.
+    beside: Option<Value>,
     input: Option<Value>,
 }
+
+/// Key of the requirement for the lock of the system beside a broker.
+const BESIDE: &str = "lock-of-system";
+
+/// Lock of a settled system with Kafka and Connect by Strimzi.
+static STRIMZI: LazyLock<Value> = LazyLock::new(|| {
+    let production =
+        examples::platforms().into_iter().find(|platform| platform.name.starts_with("production")).unwrap();
+    let has_connect = |it: &&ComposedClaim| it.spec.pointer("/kafkaConfig/connect").is_some();
+    let system = production.claims.iter().find(has_connect).unwrap();
+    let life = Life::of(&production, system, None);
+    let mut lock = desired(&answer(&life.request(&life.all_ready(), Met::Whole))).remove("lock-object").unwrap();
+    lock["metadata"]["finalizers"] = json!([FINALIZER]);
+    lock
+});
 
 impl<'a> Life<'a> {
     fn of(platform: &'a Platform, composed_claim: &'a ComposedClaim, input: Option<Value>) -> Self {
@@ -140,20 +158,22 @@ impl<'a> Life<'a> {
             composed_claim: environment,
             composite: requests::composite(&claim(environment)),
             provider_config: Value::Null,
+            beside: None,
             input: input.clone(),
         };
+        let kafka = composed_claim.spec.pointer("/connectorConfig/kafkaEngine").and_then(Value::as_str);
         Self {
             composed_claim,
             composite: requests::composite(&claim(composed_claim)),
             provider_config: environment.provider_config(),
+            beside: (kafka == Some("Strimzi")).then(|| STRIMZI.clone()),
             input,
         }
     }
 
     /// ProviderConfig of a settled environment that admits every claim.
     fn provider_config(&self) -> Value {
-        let ready: BTreeMap<String, Found> = self.keys().map(|key| (key.to_owned(), Found::Ready)).collect();
-        let answer = answer(&self.request(&ready, Met::NotYetAsked));
+        let answer = answer(&self.request(&self.all_ready(), Met::NotYetAsked));
         let mut found = desired(&answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");
         for (name, value) in found["metadata"]["annotations"].as_object_mut().unwrap() {
             if name.ends_with("claim-namespaces") {
@@ -164,6 +184,10 @@ impl<'a> Life<'a> {
             }
         }
         found
+    }
+
+    fn all_ready(&self) -> BTreeMap<String, Found> {
+        self.keys().map(|key| (key.to_owned(), Found::Ready)).collect()
     }
 
     fn keys(&self) -> impl Iterator<Item = &str> {
@@ -180,6 +204,9 @@ impl<'a> Life<'a> {
         }
         if let Some(input) = &self.input {
             request = requests::with_input(request, input);
+        }
+        if let Some(lock) = &self.beside {
+            request = requests::with_found(request, BESIDE, Some(lock));
         }
         let mut provider_config = self.provider_config.clone();
         match met {

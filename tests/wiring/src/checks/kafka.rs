@@ -8,6 +8,7 @@ use realtime_platform_core::settings::pins::{Image, STRIMZI_KAFKA};
 use serde_json::{Value, json};
 
 use crate::finding::Finding;
+use crate::platform::{ComposedClaim, SYSTEM};
 use crate::value::Look;
 use crate::world::{Object, Origin, World};
 
@@ -33,6 +34,9 @@ pub fn check(world: &World) -> Vec<Finding> {
     for connector in world.of_kind("kafka.strimzi.io", "KafkaConnector") {
         found.extend(differences(connector, "/metadata/labels", &[(CLUSTER, json!("kafka-platform"))]));
     }
+    for system in world.platform.claims.iter().filter(|claim| claim.kind.claim == SYSTEM) {
+        found.extend(told(system));
+    }
     for budget in world.of_kind("policy", "PodDisruptionBudget") {
         found.extend(differences(budget, "/spec", &[("/maxUnavailable", json!(1))]));
         // One budget alone covers all pods of its name's program, and no others.
@@ -48,6 +52,19 @@ pub fn check(world: &World) -> Vec<Finding> {
         found.extend(differences(registry, "/spec/template/spec", &[("/topologySpreadConstraints", spread)]));
     }
     found
+}
+
+/// The lock of a system with Kafka by Strimzi says whether Kafka Connect comes, for a broker beside the system.
+fn told(system: &ComposedClaim) -> Option<Finding> {
+    let kafka = system.spec.at("/kafkaConfig");
+    let expected = match (kafka.text("/engine"), kafka.has("/connect")) {
+        ("Strimzi", true) => json!("pending"),
+        ("Strimzi", false) => json!("none"),
+        _ => Value::Null,
+    };
+    let lock = system.resources.iter().find(|resource| resource.key == "lock-object")?;
+    let at = "/metadata/annotations/platform.example.org~1kafka-connect";
+    (lock.composed.at(at) != &expected).then(|| Finding::new(&lock.key, at, format!("is not {expected}")))
 }
 
 const CLUSTER: &str = "/strimzi.io~1cluster";
@@ -168,7 +185,13 @@ fn of_connect(world: &World, connect: &Object) -> Vec<Expected> {
         ("/version", json!(STRIMZI_KAFKA.0)),
         ("/image", of("image", json!(settings.connect.image))),
         ("/replicas", of("replicas", json!(2))),
+        // With other names, a new Connect would start without the offsets and the connectors of the one before.
         ("/groupId", json!("kafka-connect")),
+        ("/configStorageTopic", json!("connect-configs")),
+        ("/offsetStorageTopic", json!("connect-offsets")),
+        ("/statusStorageTopic", json!("connect-status")),
+        // The default lets the connectors of a worker that died stand still for five minutes.
+        ("/config/scheduled.rebalance.max.delay.ms", json!("0")),
         ("/resources/requests", json!({"cpu": cpu, "memory": format!("{memory}Mi")})),
         ("/resources/limits", json!({"cpu": limit, "memory": format!("{memory}Mi")})),
         ("/jvmOptions", json!({"-Xms": format!("{}m", memory / 2), "-Xmx": format!("{}m", memory / 2)})),

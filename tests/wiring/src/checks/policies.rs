@@ -324,12 +324,10 @@ fn outside(world: &World, admissions: &Traffic) -> Vec<Finding> {
         let said = said.filter(|said| has_snowflake || !said.for_snowflake);
         needed.extend(said.flat_map(|said| said.ports));
         let is_outside = |rule: &&Rule| rule.peers.is_empty() || rule.peers.iter().any(is_network);
-        let admitted: BTreeSet<i64> = admissions
-            .egress
-            .of_pod(index)
-            .filter(is_outside)
-            .flat_map(|rule| rule.doors.iter().filter(|(protocol, _)| *protocol == "TCP").map(|(_, port)| *port))
-            .collect();
+        // Names are asked for inside the cluster, so a door to the outside is for TCP alone.
+        let needed: BTreeSet<Door> = needed.into_iter().map(|port| ("TCP", port)).collect();
+        let admitted: BTreeSet<Door> =
+            admissions.egress.of_pod(index).filter(is_outside).flat_map(|rule| rule.doors.iter().copied()).collect();
         if needed != admitted {
             let message = format!("goes outside at {needed:?}, and is let out at {admitted:?}");
             found.push(Finding::at(pod, "/metadata/labels", message));

@@ -169,6 +169,10 @@ pub fn of_strimzi(reading: &mut Reading, connector: &Object) {
     if settings_of_it.shift_remove("platform.credentials.generation") != Some(Value::String(generation)) {
         reading.wrong("platform.credentials.generation", "not the generation of the claim");
     }
+    let registry = config.get("value.converter.schema.registry.url").and_then(Value::as_str);
+    if registry.is_some_and(|url| !url.ends_with("/apis/ccompat/v7")) {
+        reading.wrong("value.converter.schema.registry.url", "not the path of Apicurio Registry");
+    }
     if config.get(COPIES).is_some_and(|copies| copies != "3") {
         reading.wrong(COPIES, "fewer copies than of other topics");
     }

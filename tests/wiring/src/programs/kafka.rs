@@ -44,12 +44,16 @@ pub fn run(reading: &mut Reading) {
     if reading.container.mounted(reading.pod, CONNECTORS).is_none_or(|mounted| !mounted.inside.is_empty()) {
         reading.finds("/volumeMounts", "nothing is mounted where Connect looks for connectors");
     }
-    // Kafka must start even if a connector's credential is late or missing, so volumes with Secrets are optional.
+    starts_without_credentials(reading);
+    advertised(reading);
+}
+
+/// Kafka and Connect must start even if a connector's credential is late or missing, so volumes with Secrets are optional.
+pub fn starts_without_credentials(reading: &mut Reading) {
     let is_awaited = |volume: &serde_json::Value| volume.has("/secret") && !volume.is_true("/secret/optional");
     if reading.pod.spec.items("/volumes").iter().any(is_awaited) {
         reading.finds("/volumeMounts", "does not start without a credential of a connector");
     }
-    advertised(reading);
 }
 
 /// The broker advertises this host, so all clients reconnect to it, also Schema Registry and Connect in the same pod.

@@ -1,7 +1,7 @@
 //! Pods of Kafka and of Kafka Connect as Strimzi makes them, Strimzi's operator for users, and Apicurio Registry.
 
 use super::reading::must;
-use super::{Call, Login, Reading, Takes, Variable, connector};
+use super::{Call, Login, Reading, Takes, Variable, connector, kafka};
 use serde_json::json;
 
 use crate::pods::Pod;
@@ -52,6 +52,10 @@ pub fn connect(reading: &mut Reading) {
     let trusted = spec.at("/tls/trustedCertificates");
     if trusted != &json!([{"secretName": "kafka-platform-cluster-ca-cert", "pattern": "*.crt"}]) {
         reading.wrong("tls", "not the authority that signs the certificates of the brokers");
+    }
+    kafka::starts_without_credentials(reading);
+    if reading.container.value.items("/volumeMounts").iter().any(|mount| !mount.is_true("/readOnly")) {
+        reading.finds("/volumeMounts", "what is only read is mounted for writing");
     }
     for name in ["/configStorageTopic", "/offsetStorageTopic", "/statusStorageTopic"] {
         let needed = ["Create", "Describe", "DescribeConfigs", "Read", "Write"];

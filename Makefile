@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help setup preview generate bless tools check test proof fuzz moving numbers e2e e2e-oldest e2e-without-claims e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help setup preview generate bless tools check test proof fuzz moving numbers e2e e2e-oldest e2e-without-claims e2e-production e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,9 @@ e2e-oldest: tools ## play it with the oldest releases of Crossplane, provider-ku
 
 e2e-without-claims: tools ## play the form without claims: claims move to composites in a namespace, and these go
 	cargo test --quiet --test e2e -- without-claims
+
+e2e-production: tools ## play the example for production: all engines, faults of them and of their operators, deletion in every order
+	cargo test --quiet --test e2e -- production
 
 e2e-faults: tools ## let faults befall it, all that are not measured yet or FAULTS="NAME..."; docs/faults.md is their table
 	cargo test --quiet --test e2e -- faults $(FAULTS)

@@ -31,6 +31,9 @@ enum Command {
     },
     /// Start everything, move claims to composites in a namespace, delete these, end everything.
     WithoutClaims,
+    /// Start everything, play the example for production with faults of its engines, delete it in every order, end
+    /// everything.
+    Production,
     /// Start everything, and leave it standing.
     Up,
     /// End what `up` left standing.
@@ -46,6 +49,7 @@ fn main() {
     match Cli::parse().command.unwrap_or(Command::Play { default_flags: false }) {
         Command::Play { default_flags } => play::play(default_flags),
         Command::WithoutClaims => play::without_claims(),
+        Command::Production => play::production(),
         Command::Up => stage::up(),
         Command::Down => stage::down(),
         Command::Hold => stage::hold(),

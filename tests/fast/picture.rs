@@ -187,7 +187,8 @@ fn what_is_inside_of_the_host_is_drawn_there() {
     }
 }
 
-/// Part that an object belongs to. An object that a chart creates belongs to the part of its Release.
+/// Part that an object belongs to. An object that a chart creates belongs to the part of its Release, and one that an
+/// operator creates to the part of the cluster of an engine.
 fn part_of(world: &World, object: &Object) -> Option<PartName> {
     let composed = |object: &Object| match object.origin {
         Origin::Composed(composed_claim, resource) => {
@@ -195,16 +196,39 @@ fn part_of(world: &World, object: &Object) -> Option<PartName> {
         }
         Origin::Made | Origin::External => None,
     };
-    composed(object).or_else(|| {
-        let releases = world.objects.iter().filter(|release| release.is("helm.crossplane.io", "Release"));
-        let mut named = releases.filter(|release| {
-            let parameters = release.manifest.at("/spec/forProvider");
-            let name = release.manifest.text("/metadata/annotations/crossplane.io~1external-name");
-            let is_called = object.name == name || object.name == parameters.text("/values/fullnameOverride");
-            parameters.text("/namespace") == object.namespace && is_called
-        });
-        named.next().and_then(composed)
-    })
+    composed(object)
+        .or_else(|| {
+            let releases = world.objects.iter().filter(|release| release.is("helm.crossplane.io", "Release"));
+            let mut named = releases.filter(|release| {
+                let parameters = release.manifest.at("/spec/forProvider");
+                let name = release.manifest.text("/metadata/annotations/crossplane.io~1external-name");
+                let is_called = object.name == name || object.name == parameters.text("/values/fullnameOverride");
+                parameters.text("/namespace") == object.namespace && is_called
+            });
+            named.next().and_then(composed)
+        })
+        .or_else(|| {
+            let made = |kind: &str| {
+                let selector = object.manifest.at("/spec/selector");
+                let labels =
+                    [object.manifest.at("/metadata/labels"), object.manifest.at("/spec/template/metadata/labels")];
+                let label = |name: &str| {
+                    let found = labels.into_iter().chain([selector]).find_map(|labels| labels.get(name)?.as_str());
+                    found.unwrap_or_default()
+                };
+                match kind {
+                    "Cluster" => label("cnpg.io/cluster"),
+                    "RabbitmqCluster" => label("app.kubernetes.io/name"),
+                    kind if label("strimzi.io/kind") == kind => label("strimzi.io/cluster"),
+                    _ => "",
+                }
+                .to_owned()
+            };
+            let engines = ["Kafka", "KafkaConnect", "Cluster", "RabbitmqCluster"];
+            let mut clusters =
+                world.objects.iter().filter(|it| it.namespace == object.namespace && it.place == object.place);
+            clusters.find(|it| engines.contains(&it.kind.as_str()) && it.name == made(&it.kind)).and_then(composed)
+        })
 }
 
 /// Every call between two parts that the wiring suite finds in the programs' configuration.
@@ -312,6 +336,35 @@ fn data_flows_from_the_device_to_the_table() {
     assert_eq!(data, expected);
     // Two publishers, one MQTT topic, five Kafka topics, four processors and four tables.
     assert_eq!(shown.stations.len(), 16);
+}
+
+/// Engines of several pods carry data as those of one pod do.
+#[test]
+fn data_flows_through_engines_of_several_pods() {
+    let shown = Shown::read(&preview("svg", &["examples/production/application.yaml"], ""));
+    let name = |id: &str| shown.part(id).map_or_else(|| id.to_owned(), |(claim, _, part)| format!("{claim} {part}"));
+    let arrows = shown.arrows.iter().filter(|arrow| arrow.layer == "data");
+    let data: BTreeSet<(String, String)> = arrows.map(|arrow| (name(&arrow.from), name(&arrow.to))).collect();
+    let mut expected = BTreeSet::new();
+    for plant in ["north", "south"] {
+        let of = |claim: &str, part: &str| format!("{plant}-{claim} {part}");
+        expected.extend([
+            ("beyond Devices".to_owned(), of("mqtt", "broker")),
+            (of("mqtt", "broker"), of("mqtt", "bridge")),
+            (of("mqtt", "bridge"), of("lenses", "kafka")),
+            (of("lenses", "kafka"), of("lenses", "processors")),
+            (of("lenses", "processors"), of("lenses", "kafka")),
+            (of("lenses", "kafka"), of("lenses", "snowflake-sink")),
+            (of("lenses", "snowflake-sink"), "beyond myorg-plant.snowflakecomputing.com".to_owned()),
+        ]);
+    }
+    let trial = |claim: &str, part: &str| format!("trial-{claim} {part}");
+    expected.extend([
+        ("beyond Devices".to_owned(), trial("mqtt", "broker")),
+        (trial("mqtt", "broker"), trial("mqtt", "bridge")),
+        (trial("mqtt", "bridge"), trial("lenses", "kafka")),
+    ]);
+    assert_eq!(data, expected);
 }
 
 /// Titles of the data arrows in the picture of a broker with these fields, and the picture.

@@ -356,3 +356,162 @@ fn charts_are_offered_and_withheld() {
     charts.offer(&[Chart::VCluster]);
     assert_eq!(index()["entries"].as_object().unwrap().len(), 1);
 }
+
+/// Objects of the plant `north` in the example for production whose kinds the operators of engines keep.
+fn engines() -> Vec<Value> {
+    let mut preview = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    preview.args(["preview", "-o", "manifests"]).arg(project().join("examples/production/application.yaml"));
+    let output = run(&mut preview);
+    assert!(output.status.success(), "{}", said(&output));
+    let groups = ["kafka.strimzi.io", "postgresql.cnpg.io", "barmancloud.cnpg.io", "rabbitmq.com"];
+    let is_of_engine = |object: &Value| {
+        let group = object["apiVersion"].as_str().unwrap().split('/').next().unwrap();
+        groups.contains(&group) && object["metadata"]["namespace"] == "north"
+    };
+    documents(&stdout(&output)).into_iter().filter(is_of_engine).collect()
+}
+
+/// Deployment of an operator, which has a pod as soon as its status says so.
+fn operator(server: &ApiServer, namespace: &str, name: &str, pods: u32) {
+    let labels = json!({"app": name});
+    let template =
+        json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "operator", "image": "operator"}]}});
+    apply(
+        server,
+        &[json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        })],
+    );
+    let status = json!({"status": {"replicas": pods, "readyReplicas": pods, "availableReplicas": pods}});
+    let patch = ["--subresource=status", "--type=merge", "--patch", &status.to_string()];
+    kubectl(server, &[&["patch", "deployment", name, "--namespace", namespace], &patch[..]].concat());
+}
+
+/// Marks pods as ready, or as failed, in the place of a kubelet.
+fn pods(server: &ApiServer, names: &[&str], is_ready: bool) {
+    let status = if is_ready { "True" } else { "False" };
+    let status = json!({"status": {"conditions": [{"type": "Ready", "status": status}]}}).to_string();
+    for name in names {
+        let patch = ["--subresource=status", "--type=strategic", "--patch", &status];
+        kubectl(server, &[&["patch", "pod", name, "--namespace=north"], &patch[..]].concat());
+    }
+}
+
+const OPERATORS: [(&str, &str); 4] = [
+    ("strimzi-system", "strimzi-cluster-operator"),
+    ("cnpg-system", "cloudnative-pg"),
+    ("cnpg-system", "barman-cloud"),
+    ("rabbitmq-system", "rabbitmq-cluster-operator"),
+];
+
+#[test]
+fn engines_stand_once_their_operators_run_and_their_secrets_are_there() {
+    let stage = Stage::start();
+    let inner = &stage.inner;
+    define(inner, &["strimzi", "cloudnative-pg", "scheduled-backups", "barman-cloud", "rabbitmq"]);
+    apply(inner, &["north", "strimzi-system", "cnpg-system", "rabbitmq-system"].map(namespace));
+    let engines = engines();
+    assert!(engines.len() >= 10, "{}", engines.len());
+    apply(inner, &engines);
+    for (namespace, name) in OPERATORS {
+        operator(inner, namespace, name, 0);
+    }
+    thread::sleep(BEAT * 100);
+    let found = |kind: &str, name: &str| get(inner, kind, "north", name);
+    let status = |kind: &str, name: &str| found(kind, name).map(|found| found["status"].clone()).unwrap_or_default();
+    for object in &engines {
+        let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        assert_eq!(status(kind, name), Value::Null, "{kind} {name}, whose operator is away");
+    }
+
+    // Without what they need the engines are not ready, and say why.
+    for (namespace, name) in OPERATORS {
+        operator(inner, namespace, name, 1);
+    }
+    let reason = |kind: &str, name: &str, of: &str| condition(&found(kind, name)?, of);
+    let (rabbit, postgres) = ("health-mqtt-broker", "lenses-backend-postgres");
+    until("a refusal of RabbitMQ", &stage, || {
+        reason("rabbitmqcluster", rabbit, "ReconcileSuccess").filter(|(ok, why)| !ok && why == "TLSError")
+    });
+    until("a refusal of Connect", &stage, || {
+        reason("kafkaconnect", "kafka-platform", "NotReady").filter(|(_, why)| why == "InvalidConfigurationException")
+    });
+    until("PostgreSQL waits", &stage, || (status("cluster", postgres)["phase"] == "Setting up primary").then_some(()));
+    assert_eq!(found("pod", "lenses-backend-postgres-1"), None);
+
+    let keys = |name: &str, keys: &[&str]| {
+        let data: BTreeMap<_, _> = keys.iter().map(|key| (*key, "made up")).collect();
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "north"}, "stringData": data})
+    };
+    let passwords = ["lenses-agent-password", "kafka-topics-password", "kafka-connect-password"];
+    apply(
+        inner,
+        &[
+            keys("lenses-backend-postgres-credentials", &["username", "password"]),
+            keys("kafka-platform-credentials", &passwords),
+            keys("postgres-backup-credentials", &["access-key-id", "secret-access-key", "region"]),
+            keys("mqtt-tls", &["tls.crt", "tls.key"]),
+        ],
+    );
+
+    // A standby follows the primary, and a backup follows both.
+    until("a primary", &stage, || found("pod", "lenses-backend-postgres-1"));
+    assert_eq!(found("pod", "lenses-backend-postgres-2"), None);
+    pods(inner, &["lenses-backend-postgres-1"], true);
+    let standbys = ["lenses-backend-postgres-2", "lenses-backend-postgres-3"];
+    for name in standbys {
+        until(name, &stage, || found("pod", name));
+    }
+    assert_eq!(status("objectstore", "lenses-backend-postgres-backups"), Value::Null);
+    pods(inner, &standbys, true);
+    until("a healthy cluster", &stage, || {
+        let status = status("cluster", postgres);
+        (status["phase"] == "Cluster in healthy state" && status["readyInstances"] == 3).then_some(())
+    });
+    until("a backup", &stage, || {
+        let status = status("objectstore", "lenses-backend-postgres-backups");
+        status["serverRecoveryWindow"][postgres]["lastSuccessfulBackupTime"].as_str().map(str::to_owned)
+    });
+
+    // Another instance takes over, and the lost one is a standby when it is back.
+    pods(inner, &["lenses-backend-postgres-1"], false);
+    until("a new primary", &stage, || {
+        (status("cluster", postgres)["currentPrimary"] == "lenses-backend-postgres-2").then_some(())
+    });
+    pods(inner, &["lenses-backend-postgres-1"], true);
+    let role = |pod: &str| found("pod", pod).map(|pod| pod["metadata"]["labels"]["cnpg.io/instanceRole"].clone());
+    until("a standby more", &stage, || {
+        let is_healthy = status("cluster", postgres)["phase"] == "Cluster in healthy state";
+        (is_healthy && role("lenses-backend-postgres-1")? == "replica").then_some(())
+    });
+    assert_eq!(role("lenses-backend-postgres-2").unwrap(), "primary");
+
+    // Users follow Kafka's nodes, connectors follow Connect's.
+    let nodes = ["kafka-platform-kafka-0", "kafka-platform-kafka-1", "kafka-platform-kafka-2"];
+    until("nodes", &stage, || found("pod", nodes[2]));
+    assert_eq!(reason("kafka", "kafka-platform", "NotReady").unwrap(), (true, "Creating".to_owned()));
+    pods(inner, &nodes, true);
+    until("Kafka", &stage, || reason("kafka", "kafka-platform", "Ready"));
+    assert_eq!(status("kafkauser", "kafka-connect"), Value::Null);
+    until("the operator of users", &stage, || found("deployment", "kafka-platform-entity-operator"));
+    let one = json!({"status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1}}).to_string();
+    let patch = ["--namespace=north", "--subresource=status", "--type=merge", "--patch", &one];
+    kubectl(inner, &[&["patch", "deployment", "kafka-platform-entity-operator"], &patch[..]].concat());
+    until("a user", &stage, || reason("kafkauser", "kafka-connect", "Ready"));
+    assert_eq!(reason("kafkaconnector", "snowflake-sink-connector", "Ready"), None);
+    let workers = ["kafka-platform-connect-0", "kafka-platform-connect-1", "kafka-platform-connect-2"];
+    until("workers", &stage, || found("pod", workers[2]));
+    pods(inner, &workers, true);
+    until("a connector", &stage, || reason("kafkaconnector", "snowflake-sink-connector", "Ready"));
+
+    // The finalizer of a cluster of RabbitMQ stays until its nodes are deleted.
+    until("nodes of RabbitMQ", &stage, || found("statefulset", "health-mqtt-broker-server"));
+    operator(inner, "rabbitmq-system", "rabbitmq-cluster-operator", 0);
+    kubectl(inner, &["delete", "rabbitmqcluster", rabbit, "--namespace=north", "--wait=false"]);
+    thread::sleep(BEAT * 100);
+    assert!(found("rabbitmqcluster", rabbit).is_some());
+    operator(inner, "rabbitmq-system", "rabbitmq-cluster-operator", 1);
+    until("an end of RabbitMQ", &stage, || found("rabbitmqcluster", rabbit).is_none().then_some(()));
+    assert_eq!(found("statefulset", "health-mqtt-broker-server"), None);
+}

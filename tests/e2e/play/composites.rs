@@ -10,7 +10,7 @@ use std::{env, fs, thread};
 use realtime_platform_core::claims::Kind;
 use serde_json::{Value, json};
 
-use super::user::{User, claims_of, is_settled};
+use super::user::{BEFOREHAND, User, claims_of, is_settled};
 use super::{Figures, GONE};
 use support::control_plane::holds;
 use support::examples::{documents, read, yaml};
@@ -31,7 +31,7 @@ pub fn play(user: &User, figures: &Figures) {
     spec["tenants"] = json!([{"namespace": NAMESPACE, "claimNamespace": "default"}]);
     spec["sharedSecrets"] = json!(["lenses-license"]);
     spec["tenantForms"] = json!({NAMESPACE: "Claim"});
-    user.platform_team_prepares(NAMESPACE, &["lenses-license"]);
+    user.platform_team_prepares(BEFOREHAND, NAMESPACE, &["lenses-license"]);
     user.book.say("a third user: an environment that is no claim, with two claims in it");
     user.apply(std::slice::from_ref(&environment));
     user.apply(&claims);
@@ -59,7 +59,7 @@ pub fn play(user: &User, figures: &Figures) {
     user.until("nothing is left of it", GONE, || {
         let kinds = format!("vclusterenvironments,usages.protection.crossplane.io,{CONFIGS},{MANAGED}");
         let left = user.list(&kinds).iter().filter(|object| object["metadata"]["name"] != "host").count();
-        if left == 0 { user.nothing_is_left(NAMESPACE) } else { Err(format!("{left} objects are left")) }
+        if left == 0 { user.nothing_is_left(NAMESPACE, &[NAMESPACE]) } else { Err(format!("{left} objects are left")) }
     });
     user.book.say("nothing is left of it");
 }

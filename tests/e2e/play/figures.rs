@@ -79,6 +79,16 @@ impl Run {
     }
 }
 
+/// Writes the tables of this name into docs/e2e.md.
+pub fn write(name: &str, told: &str) {
+    let file = project().join(TABLE);
+    let table = fs::read_to_string(&file).unwrap();
+    let (begin, end) = (format!("<!-- {name} begin -->\n"), format!("<!-- {name} end -->"));
+    let (before, rest) = table.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    fs::write(file, format!("{before}{begin}{told}{end}{after}")).unwrap();
+}
+
 pub struct Figures {
     pub run: Run,
     stands: f64,
@@ -155,13 +165,7 @@ impl Figures {
         let (told, row) = (self.section(), self.row());
         println!("\n{told}\n{row}");
         if std::env::var_os("BLESS").is_some() {
-            let file = project().join(TABLE);
-            let table = fs::read_to_string(&file).unwrap();
-            let name = self.run.tables();
-            let (begin, end) = (format!("<!-- {name} begin -->\n"), format!("<!-- {name} end -->"));
-            let (before, rest) = table.split_once(&begin).unwrap();
-            let (_, after) = rest.split_once(&end).unwrap();
-            fs::write(file, format!("{before}{begin}{told}{end}{after}")).unwrap();
+            write(self.run.tables(), &told);
             let file = project().join(VERSIONS);
             let page = fs::read_to_string(&file).unwrap();
             let own = format!("| {} |", self.run.row());

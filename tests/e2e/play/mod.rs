@@ -5,6 +5,7 @@ mod composites;
 mod figures;
 mod live;
 mod order;
+mod production;
 mod settings;
 mod user;
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use self::book::Book;
 use self::figures::{Figures, Run};
-use self::user::User;
+use self::user::{BEFOREHAND, User};
 use crate::stage::{Settings, Stage};
 use support::examples::{documents, project, read};
 
@@ -51,16 +52,32 @@ pub fn without_claims() {
     composites::play(&User::new(&stage, &book), &Figures::new(Run::of(&settings), stage.took));
 }
 
+/// Plays the example for production, and the deletion of one of its plants in every order.
+pub fn production() {
+    let settings = Settings { guided: true, replicas: 2 };
+    let mut stage = Stage::start("production", &settings);
+    let book = Book::open(&stage.host.administrator());
+    let mut acts = production::Acts::default();
+    production::application(&User::new(&stage, &book), &mut acts);
+    stage.inner.renew();
+    for order in production::ORDERS {
+        production::deletion(&User::new(&stage, &book), order, &mut acts);
+        stage.inner.renew();
+    }
+    production::deletion_without_operator(&User::new(&stage, &book), &mut acts);
+    acts.publish();
+}
+
 /// The Application's life, from `vela up` to `vela delete`.
 fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
     let user = User::new(stage, book);
     let mut application: Value = documents(&read(APPLICATION)).remove(0);
-    user.platform_team_prepares("health-streaming", &["lenses-license", "health-streaming-certificate"]);
+    user.platform_team_prepares(BEFOREHAND, "health-streaming", &["lenses-license", "health-streaming-certificate"]);
     book.say("a user: vela up");
     let limit = figures.limit();
     let settled = user.up(&application, limit);
     figures.settled(stage, settled);
-    user.everything_is_there(&project().join(APPLICATION));
+    user.everything_is_there(&project().join(APPLICATION), &application);
     let (wrong, parts) = order::check(&order::plan(&project().join(APPLICATION)), &book.read());
     for part in &parts {
         println!(
@@ -78,7 +95,7 @@ fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
     book.say("a user: vela delete");
     let started = book.now();
     user.delete_application(&application);
-    user.until("nothing is left of it", GONE, || user.nothing_is_left("health-streaming"));
+    user.until("nothing is left of it", GONE, || user.nothing_is_left("health-streaming", &["health-streaming"]));
     figures.deleted = book.now() - started;
     book.say("nothing is left of it");
 }
@@ -165,7 +182,7 @@ fn changes(user: &User, application: &mut Value) {
 fn by_claims(stage: &Stage, book: &Book, figures: &mut Figures) {
     let user = User::new(stage, book);
     let mut claims = user::claims_of(&documents(&read("examples/variants/no-observability.yaml"))[0]);
-    user.platform_team_prepares("streaming", &["lenses-license"]);
+    user.platform_team_prepares(BEFOREHAND, "streaming", &["lenses-license"]);
     book.say("another user: kubectl apply, three claims without observability");
     user.apply(&claims);
     user.until("the claims are settled", figures.limit(), || user.settled(&claims));
@@ -192,7 +209,7 @@ fn by_claims(stage: &Stage, book: &Book, figures: &mut Figures) {
     let started = book.now();
     user.delete("realtimesystemclaim", "streaming-lenses");
     user.delete("iotbrokerclaim", "streaming-mqtt");
-    user.until("the environment is gone by itself", GONE, || user.nothing_is_left("streaming"));
+    user.until("the environment is gone by itself", GONE, || user.nothing_is_left("streaming", &["streaming"]));
     figures.environment_first = book.now() - started;
     book.say("all of it is gone by itself");
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use realtime_platform_core::claims::between::neighbour::KAFKA_BESIDE;
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use serde_json::Value;
 
@@ -17,6 +18,8 @@ pub struct Planned {
     pub environment: String,
     pub key: String,
     pub part: String,
+    /// Namespace of its object inside the virtual cluster.
+    namespace: String,
     pub waits_for: Vec<String>,
     /// Whether the resource can be held. Crossplane does not pause a ClusterUsage.
     can_be_held: bool,
@@ -33,6 +36,10 @@ pub fn plan(files: &Path) -> Vec<Planned> {
             environment: text(&claim["environment"]),
             key: text(&resource["key"]),
             part: text(&resource["part"]),
+            namespace: resource["composed"]["spec"]["forProvider"]["manifest"]["metadata"]["namespace"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             waits_for: resource["waitsFor"].as_array().unwrap().iter().map(text).collect(),
             can_be_held: resource["composed"]["kind"] != "ClusterUsage",
         };
@@ -76,10 +83,14 @@ pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
     (wrong, parts(plan, pages))
 }
 
-/// Moment at which the awaited part of the same claim was ready, or at which the environment first published the
-/// awaited offer.
+/// Moment at which the awaited part of the same claim was ready, or Kafka Connect of the system beside it, or at which the
+/// environment first published the awaited offer.
 fn since(plan: &[Planned], pages: &Pages, waiting: &Planned, needed: &str) -> Option<Moment> {
-    let mut part = plan.iter().filter(|other| other.claim == waiting.claim && other.part == needed).peekable();
+    let is_needed = |other: &&Planned| match needed {
+        KAFKA_BESIDE => other.namespace == waiting.namespace && other.part == "connect",
+        part => other.claim == waiting.claim && other.part == part,
+    };
+    let mut part = plan.iter().filter(is_needed).peekable();
     if part.peek().is_none() {
         return pages.offers.get(&(waiting.environment.clone(), needed.to_owned())).copied();
     }

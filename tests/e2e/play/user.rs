@@ -18,7 +18,8 @@ use support::examples::{components, documents, read, yaml};
 use support::server::binary;
 use support::tools::{Scratch, run, said, stdout, succeed};
 
-const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
+/// Objects of the platform team for the first example, among them the ClusterSecretStore.
+pub const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
 
 /// Kinds that the function composes on the host.
 pub const COMPOSED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io,\
@@ -70,13 +71,13 @@ impl<'a> User<'a> {
         write(self.scratch.path(), name, std::slice::from_ref(object)).display().to_string()
     }
 
-    /// Applies the ClusterSecretStore, and in the background the ExternalSecrets for the environment's Namespace:
+    /// Applies the ClusterSecretStore, and in the background the ExternalSecrets of a file for the environment's Namespace:
     /// `kubectl apply` fails and is repeated until the Namespace exists.
-    pub fn platform_team_prepares(&self, namespace: &str, secrets: &[&str]) {
-        let beforehand = documents(&read(BEFOREHAND));
+    pub fn platform_team_prepares(&self, file: &str, namespace: &str, secrets: &[&str]) {
         let store: Vec<_> =
-            beforehand.iter().filter(|object| object["kind"] == "ClusterSecretStore").cloned().collect();
+            documents(&read(BEFOREHAND)).into_iter().filter(|object| object["kind"] == "ClusterSecretStore").collect();
         self.apply(&store);
+        let beforehand = documents(&read(file));
         let wanted = |object: &&Value| secrets.iter().any(|name| object["metadata"]["name"] == *name);
         let mut objects: Vec<_> = beforehand.iter().filter(wanted).cloned().collect();
         assert_eq!(objects.len(), secrets.len());
@@ -95,12 +96,17 @@ impl<'a> User<'a> {
         });
     }
 
+    /// Runs `vela up`, and waits for nothing.
+    pub fn start(&self, application: &Value) {
+        let file = write(self.scratch.path(), "application.yaml", std::slice::from_ref(application));
+        succeed(self.stage.user("vela").args(["up", "-f"]).arg(file));
+    }
+
     /// Runs `vela up`, waits until the Application and its claims have settled in this version, and returns the seconds
     /// that it took.
     pub fn up(&self, application: &Value, limit: Duration) -> f64 {
-        let file = write(self.scratch.path(), "application.yaml", std::slice::from_ref(application));
         let started = self.book.now();
-        succeed(self.stage.user("vela").args(["up", "-f"]).arg(file));
+        self.start(application);
         let claims = claims_of(application);
         self.until("the Application runs", limit, || {
             let found = self.get("application", name(application))?;
@@ -151,7 +157,7 @@ impl<'a> User<'a> {
 
     /// Checks that each previewed object exists in its cluster, and that claim statuses, `crossplane resource trace`
     /// and `vela status` show the settled state.
-    pub fn everything_is_there(&self, files: &Path) {
+    pub fn everything_is_there(&self, files: &Path, application: &Value) {
         let preview = run(binary().args(["preview", "--output", "manifests"]).arg(files));
         let all = stdout(&preview);
         let (host, inner) = clusters(&all);
@@ -168,9 +174,10 @@ impl<'a> User<'a> {
             assert!(status["phase"] == "Settled" && status["resources"].is_string(), "{status}");
             self.trace(&found);
         }
-        let shown = succeed(self.stage.user("vela").args(["status", "health-realtime-pipeline"]));
+        let shown = succeed(self.stage.user("vela").args(["status", name(application)]));
+        let claims = components(application).count();
         assert!(
-            shown.matches("Message: ready").count() == 3 && shown.matches("phase: Settled").count() == 3,
+            shown.matches("Message: ready").count() == claims && shown.matches("phase: Settled").count() == claims,
             "{shown}"
         );
     }
@@ -226,8 +233,9 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Checks that nothing is left of an environment and of its claims. The platform's ProviderConfig `host` stays.
-    pub fn nothing_is_left(&self, environment: &str) -> Result<(), String> {
+    /// Checks that nothing is left of an environment and of its claims, on the host and in these namespaces inside. The
+    /// platform's ProviderConfig `host` stays.
+    pub fn nothing_is_left(&self, environment: &str, namespaces: &[&str]) -> Result<(), String> {
         let mut left: Vec<String> =
             self.list(&format!("{COMPOSED},{COMPOSITES},{CLAIMS}")).iter().map(called).collect();
         left.retain(|object| !matches!(object.as_str(), "ProviderConfig host"));
@@ -236,12 +244,14 @@ impl<'a> User<'a> {
             self.list("namespaces").iter().map(called).filter(|found| *found == format!("Namespace {environment}")),
         );
         let inside = "deployments,statefulsets,jobs,pods,services,persistentvolumeclaims,networkpolicies,virtualservices,services.serving.knative.dev";
-        let mut get = self.stage.inner();
-        let output = run(get.args(["get", inside, "--namespace", environment, "--output=json"]));
-        let inner: Value = serde_json::from_str(&stdout(&output)).map_err(|_| said(&output))?;
-        let inner =
-            inner["items"].as_array().into_iter().flatten().filter(|object| object["metadata"]["name"] != "kubernetes");
-        left.extend(inner.map(|object| format!("{} inside", called(object))));
+        for namespace in namespaces {
+            let mut get = self.stage.inner();
+            let output = run(get.args(["get", inside, "--namespace", namespace, "--output=json"]));
+            let inner: Value = serde_json::from_str(&stdout(&output)).map_err(|_| said(&output))?;
+            let inner = inner["items"].as_array().into_iter().flatten();
+            let inner = inner.filter(|object| object["metadata"]["name"] != "kubernetes");
+            left.extend(inner.map(|object| format!("{} inside", called(object))));
+        }
         if left.is_empty() {
             Ok(())
         } else {

@@ -29,7 +29,7 @@ CONNECT = {
     "kafka_connect_connect_worker_metrics_connector_count": ("1x90", "0x90", None),
     'kafka_connect_connector_metrics_status_info{connector="sink", status="running"}': ("1x90", None, None),
     'kafka_connect_connect_worker_metrics_connector_failed_task_count{connector="sink"}': ("0x90", None, None),
-    f"kafka_connect_task_error_metrics_total_records_skipped{TASK}": ("7x90", None, None),
+    f"kafka_connect_task_error_metrics_total_record_failures{TASK}": ("7x90", None, None),
     f"kafka_connect_task_error_metrics_deadletterqueue_produce_requests{TASK}": ("7x90", None, None),
     f"kafka_connect_task_error_metrics_deadletterqueue_produce_failures{TASK}": ("0x90", None, None),
 }

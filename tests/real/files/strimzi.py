@@ -361,6 +361,8 @@ class Connect(Case):
         until(lambda: self.value(f"{of}total_records_skipped", connector="skips") == 1, 60)
         until(lambda: self.value(f"{of}deadletterqueue_produce_requests", connector="keeps") == 1, 60)
         self.assertEqual(self.value(f"{of}total_records_skipped", connector="keeps"), 1)
+        for connector in "keeps", "skips":
+            self.assertEqual(self.value(f"{of}total_record_failures", connector=connector), 1, connector)
         self.assertEqual(self.value(f"{of}deadletterqueue_produce_requests", connector="skips"), 0)
         self.assertEqual(self.value(f"{of}deadletterqueue_produce_failures", connector="keeps"), 0)
         failed = "kafka_connect_connect_worker_metrics_connector_failed_task_count"

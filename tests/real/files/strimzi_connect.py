@@ -199,8 +199,8 @@ class Connectors(Case):
         MQTT.send("anything", "health/raw/2")
         self.assertEqual(until(lambda: OPERATOR.failed(strict), 60), "The following tasks have failed: 0, see connectorStatus for more details.")
         self.assertIn("TopicAuthorizationException", OPERATOR.status(strict)["tasks"][0]["trace"])
-        # Composed connectors tolerate what cannot be written: Connect counts it as failed, though not as skipped, and a preview
-        # says that there is no such topic.
+        # Composed connectors tolerate what cannot be written: Connect counts it as failed, though not as skipped. An alert is
+        # raised by that count, and a preview says that there is no such topic.
         self.assertEqual(CONNECTORS[BYTES]["spec"]["config"]["errors.tolerance"], "all")
         until(lambda: self.counted("total_record_failures", tolerant), 60)
         self.assertTrue(OPERATOR.runs(tolerant), OPERATOR.status(tolerant))

@@ -76,13 +76,9 @@ fn kinds(chart: Chart) -> &'static [&'static str] {
         Chart::KubePrometheusStack => &["prometheus-operator", "prometheus-rules"],
         Chart::BarmanCloud => &["barman-cloud"],
         Chart::CloudNativePg => &["cloudnative-pg", "scheduled-backups"],
-        Chart::CertManager
-        | Chart::Istiod
-        | Chart::IstioGateway
-        | Chart::Postgres
-        | Chart::RabbitMqClusterOperator
-        | Chart::StrimziKafkaOperator
-        | Chart::VCluster => &[],
+        Chart::StrimziKafkaOperator => &["strimzi"],
+        Chart::RabbitMqClusterOperator => &["rabbitmq"],
+        Chart::CertManager | Chart::Istiod | Chart::IstioGateway | Chart::Postgres | Chart::VCluster => &[],
     }
 }
 

@@ -133,6 +133,25 @@ impl Cluster {
         }
     }
 
+    /// Merges the given fields into the object.
+    pub async fn merge(&self, kind: Kind, object: &Value, fields: &Value) -> Result<(), Trouble> {
+        let path = kind.path(object["metadata"]["namespace"].as_str(), name(object));
+        let request = Request::patch(format!("{path}?fieldManager={MANAGER}"))
+            .header("content-type", "application/merge-patch+json");
+        match self.ask(request, fields.to_string().into_bytes()).await {
+            Err(trouble) if !trouble.absent => Err(trouble),
+            _ => Ok(()),
+        }
+    }
+
+    pub async fn delete(&self, kind: Kind, object: &Value) -> Result<(), Trouble> {
+        let path = kind.path(object["metadata"]["namespace"].as_str(), name(object));
+        match self.ask(Request::delete(path), Vec::new()).await {
+            Err(trouble) if !trouble.absent => Err(trouble),
+            _ => Ok(()),
+        }
+    }
+
     async fn ask(&self, request: Builder, body: Vec<u8>) -> Result<Value, Trouble> {
         let request = request.body(body).map_err(|error| Trouble::new(format!("cannot ask: {error}")))?;
         let asked = if request.method() == Method::GET { "read" } else { "write" };

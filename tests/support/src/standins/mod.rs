@@ -12,6 +12,7 @@ mod jobs;
 mod journal;
 mod knative;
 mod load_balancer;
+mod operators;
 pub mod repository;
 mod store;
 mod template;
@@ -76,6 +77,9 @@ async fn all(host: &Path, inner: &Path, journal: &Journal) {
         repeat("the Knative operator and Knative Serving", inner, journal, knative::Knative),
         repeat("the scripts of Jobs", inner, journal, jobs::Jobs),
         repeat("a cloud's load balancer", inner, journal, load_balancer::LoadBalancer),
+        repeat("Strimzi", inner, journal, operators::Strimzi),
+        repeat("CloudNativePG and its plugin", inner, journal, operators::CloudNativePg),
+        repeat("RabbitMQ's operator", inner, journal, operators::RabbitMq),
     );
 }
 

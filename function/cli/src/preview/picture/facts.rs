@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use realtime_platform_core::claims::iot_broker::claim::MqttConfig;
 use realtime_platform_core::kinds::istio::VirtualService;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::parts::{self, Part};
 use super::reading::{Labels, items, read, selects};
@@ -39,6 +40,9 @@ struct Pods {
 struct NamespaceObjects {
     services: Vec<Service>,
     pods: Vec<Pods>,
+    /// Kafka Connects in one namespace that an operator keeps, each as its name and the index of its part in the platform
+    /// picture.
+    workers: Vec<(String, usize)>,
     /// Istio Gateways in one namespace, each as its name and the index of its part in the platform picture.
     gateways: Vec<(String, usize)>,
 }
@@ -69,6 +73,15 @@ pub struct Right {
     pub filter: String,
 }
 
+/// Connector that an operator keeps in Kafka Connect, with the settings from its manifest.
+pub struct Connector {
+    pub part: usize,
+    pub namespace: String,
+    /// Name of the Kafka Connect in the same namespace that runs the connector.
+    pub worker: String,
+    pub settings: Map<String, Value>,
+}
+
 /// Rights to publish that the access list of an MQTT broker grants. In the list, the lines after `user NAME` hold the
 /// rights of that user.
 fn rights(list: &str) -> Vec<Right> {
@@ -89,6 +102,8 @@ pub struct Facts<'a> {
     /// Containers of all parts, in the order of the parts in the platform picture, so that a binary search finds those
     /// of one part.
     pub scripts: Vec<Script>,
+    /// Connectors of all parts, in the order of the parts in the platform picture.
+    pub connectors: Vec<Connector>,
     pub uses: Vec<User<'a>>,
     places: HashMap<(Cluster<'a>, String), NamespaceObjects>,
     /// Makers of each Secret, as indices among the parts of the platform picture.
@@ -131,6 +146,9 @@ impl<'a> Facts<'a> {
                         let (namespace, route) = (at.namespace.to_owned(), read(manifest, "/spec"));
                         facts.routes.push(Routed { cluster: at.cluster, namespace, route });
                     }
+                    ("kafka.strimzi.io", kind) => facts.strimzi(&at, kind, manifest),
+                    ("postgresql.cnpg.io", "Cluster") => facts.postgres(&at, manifest),
+                    ("rabbitmq.com", "RabbitmqCluster") => facts.rabbitmq(&at, part, manifest),
                     _ => facts.workload(&at, manifest),
                 }
             }
@@ -185,6 +203,73 @@ impl<'a> Facts<'a> {
             namespace: at.namespace.to_owned(),
             container,
         }));
+    }
+
+    /// Records a manifest that Strimzi reads. Pods have the labels of the template, and Services have names that follow
+    /// from that of the cluster.
+    fn strimzi(&mut self, at: &At<'_, 'a>, kind: &str, manifest: &Value) {
+        let name = text(manifest, "/metadata/name");
+        match kind {
+            "Kafka" => {
+                self.members(at, manifest, "/spec/kafka/template/pod/metadata/labels");
+                self.members(at, manifest, "/spec/entityOperator/template/pod/metadata/labels");
+                self.serves(at, &format!("{name}-kafka-bootstrap"), Labels::new());
+                self.makes(at, at.cluster, at.namespace, &format!("{name}-cluster-ca-cert"));
+            }
+            "KafkaUser" => {
+                let password = "/spec/authentication/password/valueFrom/secretKeyRef/name";
+                self.uses(at, at.namespace, text(manifest, password));
+            }
+            "KafkaConnect" => {
+                self.members(at, manifest, "/spec/template/pod/metadata/labels");
+                self.serves(at, &format!("{name}-connect-api"), Labels::new());
+                self.objects(at).workers.push((name.to_owned(), at.part));
+                self.uses(at, at.namespace, text(manifest, "/spec/authentication/passwordSecret/secretName"));
+                for certificate in items(manifest, "/spec/tls/trustedCertificates") {
+                    self.uses(at, at.namespace, text(certificate, "/secretName"));
+                }
+                for volume in items(manifest, "/spec/template/pod/volumes") {
+                    self.uses(at, at.namespace, text(volume, "/secret/secretName"));
+                }
+            }
+            "KafkaConnector" => self.connectors.push(Connector {
+                part: at.part,
+                namespace: at.namespace.to_owned(),
+                worker: text(manifest, "/metadata/labels/strimzi.io~1cluster").to_owned(),
+                settings: read(manifest, "/spec/config"),
+            }),
+            _ => {}
+        }
+    }
+
+    /// Records a cluster of PostgreSQL. CloudNativePG makes the Services that the manifest names.
+    fn postgres(&mut self, at: &At<'_, 'a>, manifest: &Value) {
+        self.members(at, manifest, "/spec/inheritedMetadata/labels");
+        for service in items(manifest, "/spec/managed/services/additional") {
+            self.serves(at, text(service, "/serviceTemplate/metadata/name"), Labels::new());
+        }
+        self.uses(at, at.namespace, text(manifest, "/spec/superuserSecret/name"));
+    }
+
+    /// Records a cluster of RabbitMQ. Its rights are regular expressions over topics of AMQP, so that the rights to
+    /// publish are read from the claim.
+    fn rabbitmq(&mut self, at: &At<'_, 'a>, part: &Part<'a>, manifest: &Value) {
+        let name = text(manifest, "/metadata/name");
+        self.members(at, manifest, "/spec/override/statefulSet/spec/template/metadata/labels");
+        self.serves(at, name, Labels::new());
+        self.makes(at, at.cluster, at.namespace, &format!("{name}-default-user"));
+        self.uses(at, at.namespace, text(manifest, "/spec/tls/secretName"));
+        let config: MqttConfig = read(&part.shown.asked.spec, "/mqttConfig");
+        let of = |(user, filter): (&str, &String)| Right { user: user.to_owned(), filter: filter.clone() };
+        let rights =
+            config.users.iter().flat_map(|user| user.publish.iter().map(|filter| (user.name.as_str(), filter)));
+        self.rights.entry(at.part).or_default().extend(rights.map(of));
+    }
+
+    /// Records the labels, at a JSON pointer into a manifest, of pods that an operator makes.
+    fn members(&mut self, at: &At<'_, 'a>, manifest: &Value, labels: &str) {
+        let labels = read(manifest, labels);
+        self.objects(at).pods.push(Pods { part: at.part, labels });
     }
 
     /// Records the Helm chart of a part in the platform picture. The Helm values name the chart's Service
@@ -275,6 +360,17 @@ impl<'a> Facts<'a> {
     pub fn scripts_of(&self, part: usize) -> impl Iterator<Item = &Script> {
         let first = self.scripts.partition_point(|script| script.part < part);
         self.scripts[first..].iter().take_while(move |script| script.part == part)
+    }
+
+    pub fn connectors_of(&self, part: usize) -> impl Iterator<Item = &Connector> {
+        let first = self.connectors.partition_point(|connector| connector.part < part);
+        self.connectors[first..].iter().take_while(move |connector| connector.part == part)
+    }
+
+    /// Index, among the parts of the platform picture, of the part with the Kafka Connect that runs a connector.
+    pub fn worker(&self, cluster: Cluster<'a>, connector: &Connector) -> Option<usize> {
+        let mut workers = self.in_place(cluster, &connector.namespace, |objects| &objects.workers).iter();
+        workers.find(|(name, _)| *name == connector.worker).map(|(_, part)| *part)
     }
 
     /// Kubernetes Service to which a host name resolves for pods in a namespace of a cluster.

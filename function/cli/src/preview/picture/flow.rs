@@ -1,17 +1,19 @@
 //! Flow of data through the platform, for the platform picture: from publishers over MQTT topics, Kafka topics and SQL
 //! processors to tables. The flow is read from the environment variables of containers, which hold the configurations
-//! of connectors as well.
+//! of connectors as well, and from the connectors that an operator keeps.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use realtime_platform_core::claims::iot_broker::accounts::{BRIDGE, SIMULATOR};
 use realtime_platform_core::claims::iot_broker::filter::overlap;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::arrows::{Arrows, End, Layer};
 use super::facts::{Facts, Script};
 use super::parts::{Part, words};
 use super::reading::{addresses, connector, literal};
+use crate::documents::object::text;
 use crate::preview::claim::Cluster;
 
 /// Title of the node for devices in the platform picture. Devices publish MQTT messages from outside the platform.
@@ -93,11 +95,17 @@ struct Processor {
 pub fn of(parts: &[Part], facts: &Facts) -> Flow {
     let mut flow = Flow::default();
     for script in &facts.scripts {
-        let reader = Reader { parts, facts, script };
+        let place = Spot { parts, facts, part: script.part, namespace: &script.namespace };
+        let reader = Reader { place, script };
         reader.publisher(&mut flow);
         reader.topics(&mut flow);
         reader.processors(&mut flow);
         reader.connectors(&mut flow);
+    }
+    for connector in &facts.connectors {
+        let place = Spot { parts, facts, part: connector.part, namespace: &connector.namespace };
+        let servers = facts.worker(parts[connector.part].cluster, connector).and_then(|worker| servers(&parts[worker]));
+        place.connector(&mut flow, &connector.settings, servers.and_then(|servers| place.part_at(servers)));
     }
     flow.carried();
     flow.devices(parts, facts);
@@ -208,13 +216,72 @@ impl Flow {
     }
 }
 
+/// Addresses of the Kafka to which a part's Kafka Connect connects, if an operator keeps one there.
+fn servers<'p>(part: &'p Part) -> Option<&'p str> {
+    let mut manifests = part.resources.iter().map(|resource| resource.manifest());
+    let connect = manifests.find(|manifest| text(manifest, "/kind") == "KafkaConnect")?;
+    Some(text(connect, "/spec/bootstrapServers"))
+}
+
 fn takes_devices(part: &Part) -> bool {
     part.endpoints().any(|(_, url)| url.starts_with("mqtt"))
 }
 
-struct Reader<'r, 'a> {
+/// Part with a namespace, from whose manifests the flow of data is read.
+struct Spot<'r, 'a> {
     parts: &'r [Part<'a>],
     facts: &'r Facts<'a>,
+    part: usize,
+    namespace: &'r str,
+}
+
+impl Spot<'_, '_> {
+    /// Scope of the topics of a namespace in the flow of data: the namespace, with the environment in front if the
+    /// environment has another name.
+    fn scope(&self) -> String {
+        match self.parts[self.part].cluster {
+            Cluster::Virtual(environment) if environment != self.namespace => {
+                format!("{environment}/{}", self.namespace)
+            }
+            Cluster::Virtual(_) | Cluster::Host => self.namespace.to_owned(),
+        }
+    }
+
+    /// Index, among the parts of the platform picture, of the part with the Service to which an address leads. The
+    /// address is from a script or connector.
+    fn part_at(&self, address: &str) -> Option<usize> {
+        let cluster = self.parts[self.part].cluster;
+        let mut found = addresses(address).into_iter();
+        found.find_map(|address| Some(self.facts.service(cluster, self.namespace, address.host)?.part))
+    }
+
+    /// Reads the settings of a connector of this part. `kafka` is the index of the part whose topics the connector reads
+    /// or writes, if it is known.
+    fn connector(&self, flow: &mut Flow, settings: &Map<String, Value>, kafka: Option<usize>) {
+        let setting = |name: &str| settings.get(name).and_then(Value::as_str).unwrap_or_default();
+        let by = Some(self.part);
+        for statement in setting("connect.mqtt.kcql").split(';') {
+            let (into, from) = (after(statement, &["into"]), after(statement, &["from"]));
+            if let ([into], [from]) = (into.as_slice(), from.as_slice()) {
+                let broker = self.part_at(setting("connect.mqtt.hosts"));
+                let topic = flow.station(Stage::MqttTopic, from, &self.scope(), broker);
+                let onward = flow.station(Stage::KafkaTopic, into, &self.scope(), kafka);
+                flow.stream(topic, onward, by);
+            }
+        }
+        let database = addresses(setting("snowflake.url.name")).first().map_or("", |address| address.host).to_owned();
+        for (topic, table) in setting("snowflake.topic2table.map").split(',').filter_map(|entry| entry.split_once(':'))
+        {
+            let topic = flow.station(Stage::KafkaTopic, topic, &self.scope(), kafka);
+            let table = flow.station(Stage::Table, table, &database, None);
+            flow.stream(topic, table, by);
+        }
+    }
+}
+
+/// Container of a part, from whose environment variables the flow of data is read.
+struct Reader<'r, 'a> {
+    place: Spot<'r, 'a>,
     script: &'r Script,
 }
 
@@ -223,38 +290,21 @@ impl Reader<'_, '_> {
         literal(&self.script.container, name).unwrap_or_default()
     }
 
-    /// Scope of a container's topics in the flow of data: the container's namespace, with the environment in front if
-    /// the environment has another name.
-    fn scope(&self) -> String {
-        let namespace = &self.script.namespace;
-        match self.parts[self.script.part].cluster {
-            Cluster::Virtual(environment) if environment != namespace => format!("{environment}/{namespace}"),
-            Cluster::Virtual(_) | Cluster::Host => namespace.clone(),
-        }
-    }
-
-    /// Index, among the parts of the platform picture, of the part with the Service to which an address leads. The
-    /// address is from a script or connector.
-    fn part_at(&self, address: &str) -> Option<usize> {
-        let cluster = self.parts[self.script.part].cluster;
-        let mut found = addresses(address).into_iter();
-        found.find_map(|address| Some(self.facts.service(cluster, &self.script.namespace, address.host)?.part))
-    }
-
     fn publisher(&self, flow: &mut Flow) {
-        let (topic, broker) = (self.literal("MQTT_TOPIC"), self.part_at(self.literal("MQTT_HOST")));
+        let (topic, broker) = (self.literal("MQTT_TOPIC"), self.place.part_at(self.literal("MQTT_HOST")));
         if !topic.is_empty() && broker.is_some() {
-            let part = self.script.part;
-            let publisher = flow.station(Stage::Publisher, &words(self.parts[part].name), &self.scope(), Some(part));
-            let topic = flow.station(Stage::MqttTopic, topic, &self.scope(), broker);
+            let part = self.place.part;
+            let publisher =
+                flow.station(Stage::Publisher, &words(self.place.parts[part].name), &self.place.scope(), Some(part));
+            let topic = flow.station(Stage::MqttTopic, topic, &self.place.scope(), broker);
             flow.stream(publisher, topic, None);
         }
     }
 
     fn topics(&self, flow: &mut Flow) {
-        let kafka = self.part_at(self.literal("BOOTSTRAP"));
+        let kafka = self.place.part_at(self.literal("BOOTSTRAP"));
         for name in self.literal("TOPICS").lines().filter_map(|line| line.split(' ').next()) {
-            flow.station(Stage::KafkaTopic, name, &self.scope(), kafka);
+            flow.station(Stage::KafkaTopic, name, &self.place.scope(), kafka);
         }
     }
 
@@ -262,44 +312,25 @@ impl Reader<'_, '_> {
         for processor in
             self.literal("PROCESSORS").lines().filter_map(|line| serde_json::from_str::<Processor>(line).ok())
         {
-            let part = self.script.part;
-            let station = flow.station(Stage::Processor, &processor.name, &self.scope(), Some(part));
+            let part = self.place.part;
+            let station = flow.station(Stage::Processor, &processor.name, &self.place.scope(), Some(part));
             for name in after(&processor.sql, &["from", "join"]) {
-                let topic = flow.station(Stage::KafkaTopic, &name, &self.scope(), None);
+                let topic = flow.station(Stage::KafkaTopic, &name, &self.place.scope(), None);
                 flow.stream(topic, station, Some(part));
             }
             for name in after(&processor.sql, &["into"]) {
-                let topic = flow.station(Stage::KafkaTopic, &name, &self.scope(), None);
+                let topic = flow.station(Stage::KafkaTopic, &name, &self.place.scope(), None);
                 flow.stream(station, topic, Some(part));
             }
         }
     }
 
     fn connectors(&self, flow: &mut Flow) {
+        let worker = self.place.part_at(self.literal("CONNECT_URL"));
         for settings in
             self.script.container.env.iter().flatten().filter_map(|variable| connector(variable.value.as_deref()?))
         {
-            let setting = |name: &str| settings.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-            let by = Some(self.script.part);
-            let worker = self.part_at(self.literal("CONNECT_URL"));
-            for statement in setting("connect.mqtt.kcql").split(';') {
-                let (into, from) = (after(statement, &["into"]), after(statement, &["from"]));
-                if let ([into], [from]) = (into.as_slice(), from.as_slice()) {
-                    let broker = self.part_at(setting("connect.mqtt.hosts"));
-                    let topic = flow.station(Stage::MqttTopic, from, &self.scope(), broker);
-                    let onward = flow.station(Stage::KafkaTopic, into, &self.scope(), worker);
-                    flow.stream(topic, onward, by);
-                }
-            }
-            let database =
-                addresses(setting("snowflake.url.name")).first().map_or("", |address| address.host).to_owned();
-            for (topic, table) in
-                setting("snowflake.topic2table.map").split(',').filter_map(|entry| entry.split_once(':'))
-            {
-                let topic = flow.station(Stage::KafkaTopic, topic, &self.scope(), worker);
-                let table = flow.station(Stage::Table, table, &database, None);
-                flow.stream(topic, table, by);
-            }
+            self.place.connector(flow, &settings, worker);
         }
     }
 }

@@ -43,6 +43,18 @@ impl Reader<'_, '_> {
                 ("networking.istio.io", "VirtualService") => self.route(index, namespace, &read(manifest, "/spec")),
                 ("networking.istio.io", "Gateway") => self.gateway(index, &read(manifest, "/spec/selector")),
                 ("networking.k8s.io", "NetworkPolicy") => self.policy(index, namespace, &read(manifest, "/spec")),
+                ("monitoring.coreos.com", "PodMonitor") => {
+                    let selector: LabelSelector = read(manifest, "/spec/selector");
+                    let Some(selector) = &selector.match_labels else { continue };
+                    for target in self.facts.selected(self.parts[index].cluster, namespace, selector) {
+                        let because = format!("has pods with {} scraped", labels(selector));
+                        self.arrows.add(Layer::Routes, End::Part(index), End::Part(target), because);
+                    }
+                }
+                ("kafka.strimzi.io", "KafkaConnect") => {
+                    let servers = text(manifest, "/spec/bootstrapServers");
+                    self.texts(index, namespace, servers, None, "bootstrapServers");
+                }
                 ("monitoring.coreos.com", "ServiceMonitor") => {
                     self.monitor(index, namespace, &read(manifest, "/spec/selector"));
                 }
@@ -56,6 +68,10 @@ impl Reader<'_, '_> {
         }
         for script in self.facts.scripts_of(index) {
             self.script(index, script);
+        }
+        for connector in self.facts.connectors_of(index) {
+            let worker = self.facts.worker(self.parts[index].cluster, connector).unwrap_or(index);
+            self.connector(worker, &connector.namespace, &connector.settings);
         }
     }
 

@@ -26,9 +26,11 @@ pub const DEVELOPMENT: Counts = Counts {
     dead_letter_failures: "kafka_connect_task_dead_letter_failures_total",
 };
 
-/// Names with the engine `Strimzi`, which Strimzi's reporter makes of Connect's own.
+/// Names with the engine `Strimzi`, which Strimzi's reporter makes of Connect's own. Connect counts a record that a source
+/// could not write to Kafka as a failure, though not as skipped. Connect tries no record again here, so that each failure
+/// is a record that is left out, or one at which the task stops.
 pub const STRIMZI: Counts = Counts {
-    skipped: "kafka_connect_task_error_metrics_total_records_skipped",
+    skipped: "kafka_connect_task_error_metrics_total_record_failures",
     dead_letters: "kafka_connect_task_error_metrics_deadletterqueue_produce_requests",
     dead_letter_failures: "kafka_connect_task_error_metrics_deadletterqueue_produce_failures",
 };

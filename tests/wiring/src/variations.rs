@@ -292,6 +292,12 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
                 kafka.shift_remove(field);
             }
         }
+        if claim.kind == BROKER
+            && environment.at("/components/kafkaOperator") != &json!(true)
+            && let Some(connector) = spec.get_mut("connectorConfig").and_then(Value::as_object_mut)
+        {
+            connector.shift_remove("kafkaEngine");
+        }
         if claim.kind == BROKER {
             if !switched("observability") {
                 spec["monitoring"] = json!(false);

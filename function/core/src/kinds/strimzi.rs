@@ -12,11 +12,26 @@ use serde_json::Value;
 
 use super::Spec;
 
-/// Query whether the operator has made what a resource asks for now, and found it ready. A connector is ready as
-/// long as neither it nor a task of it has failed.
-pub const RECONCILED: &str = "has(object.status) && has(object.status.observedGeneration) \
-    && object.status.observedGeneration == object.metadata.generation && has(object.status.conditions) \
-    && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")";
+macro_rules! reconciled {
+    () => {
+        "has(object.status) && has(object.status.observedGeneration) \
+        && object.status.observedGeneration == object.metadata.generation && has(object.status.conditions) \
+        && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")"
+    };
+}
+
+/// Query whether the operator has made what a resource asks for now, and found it ready.
+pub const RECONCILED: &str = reconciled!();
+
+/// Query whether a connector and its tasks run. The operator calls a connector ready as long as nothing of it has failed,
+/// and so also one that no worker has taken up, or that somebody has paused or stopped.
+pub const RUNNING: &str = concat!(
+    reconciled!(),
+    " && has(object.status.connectorStatus) && has(object.status.connectorStatus.connector) \
+    && object.status.connectorStatus.connector.state == \"RUNNING\" \
+    && has(object.status.connectorStatus.tasks) && size(object.status.connectorStatus.tasks) > 0 \
+    && object.status.connectorStatus.tasks.all(t, t.state == \"RUNNING\")"
+);
 
 const VERSION: &str = "kafka.strimzi.io/v1";
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, TopologySpreadConstraint,
 };
@@ -38,6 +39,23 @@ pub fn spread(pods: LabelSelector, topology_key: &str) -> TopologySpreadConstrai
         when_unsatisfiable: "ScheduleAnyway".to_owned(),
         label_selector: Some(pods),
         ..TopologySpreadConstraint::default()
+    }
+}
+
+/// Gives a Deployment several pods, which are spread over nodes or zones by the label of a node that tells them apart. The
+/// pods must have no volume of their own, so that the others serve while one is replaced.
+pub fn replicate(deployment: &mut Deployment, part: &Part, replicas: u32, topology_key: &str) {
+    let Some(spec) = &mut deployment.spec else { return };
+    spec.replicas = i32::try_from(replicas).ok();
+    spec.strategy = Some(DeploymentStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(0)),
+        }),
+    });
+    if let Some(pod) = &mut spec.template.spec {
+        pod.topology_spread_constraints = Some(vec![spread(part.label_selector(), topology_key)]);
     }
 }
 

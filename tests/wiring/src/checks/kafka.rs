@@ -47,9 +47,38 @@ pub fn check(world: &World) -> Vec<Finding> {
             found.push(Finding::on(budget, "/spec/selector", "covers no pods, or those of several programs"));
         }
     }
-    for registry in world.of_kind("apps", "Deployment").filter(|it| it.name == "schema-registry") {
-        let spread = spread(registry, "schema-registry");
-        found.extend(differences(registry, "/spec/template/spec", &[("/topologySpreadConstraints", spread)]));
+    for deployment in world.of_kind("apps", "Deployment") {
+        let replicas = match deployment.name.as_str() {
+            "schema-registry" => json!(2),
+            "metabase-dashboard" => claimed(deployment, "/dashboard/replicas", json!(1)),
+            _ => continue,
+        };
+        let (several, name) = (replicas != json!(1), deployment.name.as_str());
+        // One pod serves while the other is replaced. The only pod of Metabase ends first, because its successor would not
+        // have room beside it on a small node.
+        let strategy = if several {
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
+        } else {
+            json!({"type": "Recreate"})
+        };
+        let spread = if several { spread(deployment, name) } else { Value::Null };
+        let expected =
+            [("/replicas", replicas), ("/strategy", strategy), ("/template/spec/topologySpreadConstraints", spread)];
+        found.extend(differences(deployment, "/spec", &expected));
+        let budgets = world.of_kind("policy", "PodDisruptionBudget").filter(|it| it.namespace == deployment.namespace);
+        if several != budgets.into_iter().any(|budget| budget.name == name) {
+            found.push(Finding::on(deployment, "/spec/replicas", "one pod with a budget, or several without"));
+        }
+        // People stay logged in whichever pod answers.
+        let variables = deployment.manifest.items("/spec/template/spec/containers/0/env");
+        let signs = variables.iter().any(|variable| variable.text("/name") == "MB_SESSION_SECRET_KEY");
+        if name == "metabase-dashboard" && signs != several {
+            found.push(Finding::on(
+                deployment,
+                "/spec/template/spec/containers/0/env",
+                "no key of sessions, or a needless one",
+            ));
+        }
     }
     found
 }

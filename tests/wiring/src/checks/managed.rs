@@ -112,7 +112,11 @@ fn serves(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
     let mut operated = composed_claim.resources.iter().filter(keeps);
     let is_around = |other: &Resource| {
         let labels = other.manifest().at("/metadata/labels");
-        let has = |name: &str, value: &Value| labels.get(name) == Some(value);
+        // Strimzi's pods have a label of Strimzi's own in place of the one that the fence of a system selects.
+        let is_overridden = |name: &str| {
+            name == "app.kubernetes.io/part-of" && other.manifest().text("/apiVersion").starts_with("kafka.strimzi.io/")
+        };
+        let has = |name: &str, value: &Value| labels.get(name) == Some(value) && !is_overridden(name);
         // The operator of Kafka's users is a pod of the same Kafka, with a label of its own.
         let is_beside = other.manifest().text("/kind") == "Kafka" && selected.text("/app") == "kafka-user-operator";
         is_beside || selected.entries("").all(|(name, value)| has(name, value))
@@ -163,7 +167,11 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
             _ => Ready::Asked("lastSuccessfulBackupTime"),
         },
         // Which query fits a kind is seen where its operator runs.
-        kind if resource.operated().is_some() || kind == "KafkaConnector" => match resource.ready {
+        "KafkaConnector" => match resource.ready {
+            Ready::Asked(query) if query.contains("object.status.connectorStatus.tasks.all") => resource.ready,
+            _ => Ready::Asked("object.status.connectorStatus"),
+        },
+        _ if resource.operated().is_some() => match resource.ready {
             Ready::Asked(query) if query.contains("object.status") => resource.ready,
             _ => Ready::Asked("object.status"),
         },

@@ -65,7 +65,7 @@ fn runs(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
     // Pods without a volume claim that others wait for may overlap.
     let has_claim = pod.spec.items("/volumes").iter().any(|volume| volume.has("/persistentVolumeClaim"));
     let strategy = spec.at("/strategy");
-    let is_rolled = spec.number("/replicas") == Some(2)
+    let is_rolled = spec.number("/replicas").is_some_and(|replicas| replicas > 1)
         && strategy.text("/type") == "RollingUpdate"
         && strategy.number("/rollingUpdate/maxUnavailable") == Some(0)
         && strategy.number("/rollingUpdate/maxSurge") == Some(1);

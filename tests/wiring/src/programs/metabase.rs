@@ -11,6 +11,7 @@ const VARIABLES: &[Variable] = &[
     must("MB_DB_USER", Takes::Own),
     must("MB_DB_PASS", Takes::Credential),
     must("MB_ENCRYPTION_SECRET_KEY", Takes::Credential),
+    may("MB_SESSION_SECRET_KEY", Takes::Credential),
     may("MB_SITE_URL", Takes::Shown),
     may("MB_ANON_TRACKING_ENABLED", Takes::OneOf(&["false"])),
     may("MB_CHECK_FOR_UPDATES", Takes::OneOf(&["false"])),

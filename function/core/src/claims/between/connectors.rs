@@ -37,8 +37,8 @@ const FIELDS: [&str; 2] = ["connector.class", "tasks.max"];
 const GENERATION: &str = "platform.credentials.generation";
 
 impl<C: Serialize> Connector<C> {
-    /// Composed resource by which Strimzi keeps this connector running, with one task. It is ready as long as neither the
-    /// connector nor its task has failed.
+    /// Composed resource by which Strimzi keeps this connector running, with one task. It is ready as long as the connector
+    /// and its task run.
     pub fn resource(&self, part: &Part, suffix: &str, credentials_generation: u32) -> Resource {
         let mut config = to_value(&self.config);
         if let Some(settings) = config.as_object_mut() {
@@ -47,6 +47,6 @@ impl<C: Serialize> Connector<C> {
         }
         let connector =
             KafkaConnector { class: self.class, tasks_max: 1, auto_restart: AutoRestart { enabled: true }, config };
-        part.inside(suffix, &connector.named(in_cluster(part, self.name)), Ready::Asked(strimzi::RECONCILED))
+        part.inside(suffix, &connector.named(in_cluster(part, self.name)), Ready::Asked(strimzi::RUNNING))
     }
 }

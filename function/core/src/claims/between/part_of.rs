@@ -15,6 +15,8 @@ pub struct PartOf<C: 'static> {
     resources: fn(&C) -> Vec<Resource>,
     is_wanted: fn(&C) -> bool,
     outage: Option<Outage>,
+    /// Whether other pods of the part serve while one is replaced, so that the outage is not to be expected.
+    is_replicated: Option<fn(&C) -> bool>,
     policy: Option<Policy<C>>,
     route: Option<Route>,
 }
@@ -35,7 +37,7 @@ pub struct Policy<C: 'static> {
 impl<C> PartOf<C> {
     /// Declaration of a part that every claim of its kind has, with the phase whose condition reports on the part.
     pub const fn new(phase: Phase, resources: fn(&C) -> Vec<Resource>) -> Self {
-        Self { phase, resources, is_wanted: |_| true, outage: None, policy: None, route: None }
+        Self { phase, resources, is_wanted: |_| true, outage: None, is_replicated: None, policy: None, route: None }
     }
 
     /// Restricts the part to claims that ask for it: other claims have neither the part nor its network policy or
@@ -48,6 +50,12 @@ impl<C> PartOf<C> {
     #[must_use]
     pub const fn away_for(self, outage: Outage) -> Self {
         Self { outage: Some(outage), ..self }
+    }
+
+    /// Restricts the expected outage to claims for which the part has one pod.
+    #[must_use]
+    pub const fn unless_replicated(self, is_replicated: fn(&C) -> bool) -> Self {
+        Self { is_replicated: Some(is_replicated), ..self }
     }
 
     #[must_use]
@@ -67,7 +75,8 @@ impl<C> PartOf<C> {
             return Plan::default();
         }
         let plan = Plan::of([(self.phase, (self.resources)(claim))]);
-        Plan { outages: self.outage.into_iter().collect(), ..plan }
+        let outage = self.outage.filter(|_| !self.is_replicated.is_some_and(|is_replicated| is_replicated(claim)));
+        Plan { outages: outage.into_iter().collect(), ..plan }
     }
 }
 

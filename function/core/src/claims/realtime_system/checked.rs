@@ -29,6 +29,11 @@ impl RealtimeSystem {
         self.spec.kafka_config.engine == KafkaEngine::Strimzi
     }
 
+    /// Whether Metabase has several pods, of which the others serve while one is replaced.
+    pub fn has_several_dashboards(&self) -> bool {
+        self.spec.dashboard.replicas > 1
+    }
+
     /// Whether Kafka Connect runs in pods of its own.
     pub fn runs_connect(&self) -> bool {
         self.connect.is_some()

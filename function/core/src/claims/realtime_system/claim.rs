@@ -241,6 +241,11 @@ impl Default for Agent {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Dashboard {
+    /// Number of Metabase's pods, 1 to 5. With more than one, the dashboard is there while a pod is replaced or its node
+    /// is lost, and a key signs the sessions of people, the same in each pod: they log in again once, when the number
+    /// rises from one or falls to it. The fields `cpu` and `memory` are for each pod.
+    #[schemars(range(min = 1, max = 5))]
+    pub replicas: u32,
     /// CPU request of Metabase, in cores or thousandths of a core, such as `500m`.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
@@ -263,6 +268,7 @@ impl Dashboard {
 impl Default for Dashboard {
     fn default() -> Self {
         Self {
+            replicas: 1,
             cpu: "500m".to_owned(),
             memory: "2Gi".to_owned(),
             administrator: DashboardAdministrator::default(),

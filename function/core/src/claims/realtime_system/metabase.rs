@@ -13,6 +13,7 @@ use crate::claims::between::network::{Traffic, app};
 use crate::claims::between::offer::ISTIO;
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::route::{Address, Route, Side, To};
+use crate::parts::placement::{budget, replicate};
 use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, requests,
@@ -35,6 +36,7 @@ const HOST: &str = "analytics";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DASHBOARD, resources)
     .away_for(Outage { part: NAME, from: 60, to: 180, meanwhile: "the dashboard" })
+    .unless_replicated(RealtimeSystem::has_several_dashboards)
     .fenced_by(Policy { part: "metabase-policy", name: "metabase-policy", app: APP, admits })
     .reached_by(Route {
         part: "analytics-dashboard",
@@ -70,10 +72,18 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         security: pod_user(USER),
         restart_on: credentials(system.tenant.credentials_generation),
     };
-    vec![
-        part.inside("deployment", &workload.deployment(), Ready::Available),
+    let mut deployment = workload.deployment();
+    let mut resources = Vec::new();
+    if system.has_several_dashboards() {
+        let topology_key = system.spec.spread_over.topology_key();
+        replicate(&mut deployment, &part, system.spec.dashboard.replicas, topology_key);
+        resources.push(part.inside("budget", &budget(&part, APP), Ready::Exists));
+    }
+    resources.extend([
+        part.inside("deployment", &deployment, Ready::Available),
         part.inside("service", &service(&part, SERVICE, &[HTTP]), Ready::Exists),
-    ]
+    ]);
+    resources
 }
 
 fn metabase(system: &RealtimeSystem) -> Container {
@@ -92,6 +102,9 @@ fn metabase(system: &RealtimeSystem) -> Container {
         // so that a route can be added or removed without a restart of Metabase.
         env("MB_SITE_URL", format!("http://{}", system.tenant.host(HOST))),
     ];
+    if system.has_several_dashboards() {
+        variables.push(secrets::sessions().env("MB_SESSION_SECRET_KEY", secrets::SESSION_KEY));
+    }
     if !system.tenant.owner.settings.telemetry.metabase {
         // Metabase's set-up stores usage tracking and update checks as enabled, whatever the request for the set-up
         // says. Environment variables override stored settings of Metabase, so two of these variables disable both.

@@ -1,7 +1,6 @@
 //! Part of a real-time system's plan: Schema Registry beside Kafka with the engine `Strimzi`. It is Apicurio Registry in
 //! two pods, which keep nothing themselves: the schemas are in a database of the system's PostgreSQL.
 
-use k8s_openapi::api::apps::v1::{DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{Container, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -14,7 +13,7 @@ use crate::claims::between::kafka::{CONNECT_APP, REGISTRY_APP, SCHEMA_REGISTRY_P
 use crate::claims::between::network::{Traffic, app};
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::parts::part::Part;
-use crate::parts::placement::{budget, spread};
+use crate::parts::placement::{budget, replicate};
 use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     NOBODY, Port, TMP, Workload, confined, container, credentials, env, http_probe, mount, pod_user, requests,
@@ -27,7 +26,7 @@ use crate::settings::pins::Image;
 pub const HTTP: Port = ("http", 8080);
 /// Port on which Apicurio Registry says whether it is ready. Nothing but the kubelet connects to it.
 const HEALTH: Port = ("health", 9000);
-const REPLICAS: i32 = 2;
+const REPLICAS: u32 = 2;
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources)
     .only_if(RealtimeSystem::is_replicated)
@@ -55,21 +54,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         restart_on: credentials(system.tenant.credentials_generation),
     };
     let mut deployment = workload.deployment();
-    if let Some(spec) = &mut deployment.spec {
-        spec.replicas = Some(REPLICAS);
-        // The pods have no volume, so that one serves while the other is replaced.
-        spec.strategy = Some(DeploymentStrategy {
-            type_: Some("RollingUpdate".to_owned()),
-            rolling_update: Some(RollingUpdateDeployment {
-                max_surge: Some(IntOrString::Int(1)),
-                max_unavailable: Some(IntOrString::Int(0)),
-            }),
-        });
-        if let Some(pod) = &mut spec.template.spec {
-            pod.topology_spread_constraints =
-                Some(vec![spread(part.label_selector(), system.spec.spread_over.topology_key())]);
-        }
-    }
+    replicate(&mut deployment, &part, REPLICAS, system.spec.spread_over.topology_key());
     vec![
         part.inside("deployment", &deployment, Ready::Available),
         part.inside("service", &service(&part), Ready::Exists),

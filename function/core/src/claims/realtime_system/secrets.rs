@@ -92,6 +92,15 @@ pub fn dashboard() -> Secret {
     Secret::new("metabase-admin")
 }
 
+/// Secret inside the virtual cluster with the key by which several pods of Metabase sign the sessions of people. It is
+/// apart from PostgreSQL's Secret, which is never written again once it is there.
+pub fn sessions() -> Secret {
+    Secret::new("metabase-sessions")
+}
+
+/// Key of the Secret with the key of Metabase's sessions.
+pub const SESSION_KEY: &str = "session-key";
+
 /// Secret inside the virtual cluster with the private key of the Snowflake user, and with the key's passphrase if the
 /// key is encrypted.
 pub fn snowflake() -> Secret {
@@ -127,6 +136,9 @@ const KAFKA: Generator = Generator {
 /// password for each of two PushSecrets. A PushSecret copies all keys of its generator into the Secret that it writes,
 /// so this generator has only one key, `password`.
 const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
+
+/// External Secrets generator of the key of Metabase's sessions.
+const SESSIONS: Generator = Generator { purpose: Some("sessions"), keys: &[SESSION_KEY] };
 
 /// Secrets on the host cluster that a `RealtimeSystemClaim` names: the Lenses licence, passwords of administrators, and
 /// the Snowflake private key. Each has the path of the claim field that names it, for a message that the claim may not
@@ -215,6 +227,9 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     resources.extend(push_buckets(system, &pusher));
     if system.is_replicated() {
         resources.extend([pusher.generator(&KAFKA), pusher.generated(&kafka(), &KAFKA, &[])]);
+    }
+    if system.has_several_dashboards() {
+        resources.extend([pusher.generator(&SESSIONS), pusher.generated(&sessions(), &SESSIONS, &[])]);
     }
     resources
 }

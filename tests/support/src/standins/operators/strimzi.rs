@@ -231,8 +231,12 @@ async fn keep(inner: &Cluster, connector: &Value) -> Result<(), Trouble> {
     let generation = &connector["metadata"]["generation"];
     let connect = inner.get(CONNECTS, Some(namespace(connector)), cluster(connector)).await?.unwrap_or_default();
     let takes = connect["metadata"]["annotations"]["strimzi.io/use-connector-resources"] == "true";
-    if !takes || !holds(&connect, "Ready") {
-        let message = format!("KafkaConnect resource '{}' is not ready or takes no connectors", cluster(connector));
+    if takes && !holds(&connect, "Ready") {
+        // Connectors come after the pods of Connect, and those that run stay as they are.
+        return Ok(());
+    }
+    if !takes {
+        let message = format!("KafkaConnect resource '{}' takes no connectors or does not exist", cluster(connector));
         let conditions = not_ready(connector, "NoSuchResourceException", &message);
         let status = json!({"conditions": conditions, "observedGeneration": generation});
         return report(inner, CONNECTORS, connector, &status).await;

@@ -16,7 +16,7 @@ generate: ## write what follows from the Rust types: XRDs, definitions' paramete
 	cargo run --quiet -- generate
 
 bless: ## write what the examples become, their states, picture and numbers, what fields touch and what faults say, after a change that is meant
-	BLESS=1 cargo test --quiet --test fast -- change:: docs:: golden:: picture:: wrong::
+	BLESS=1 cargo test --quiet --test fast -- change:: docs:: golden:: picture:: preview::summary:: wrong::
 	BLESS=1 cargo test --quiet --test real -- replay::
 
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)

@@ -5,11 +5,11 @@
 //! digits of a hash. Blocks of `bash` do not run, and begin with the dependency that is missing here. The links inside
 //! the book are checked by `make docs`.
 
-mod costs;
+pub(crate) mod costs;
 pub(crate) mod markdown;
 mod outages;
 mod session;
-mod sizes;
+pub(crate) mod sizes;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};

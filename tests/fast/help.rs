@@ -87,6 +87,7 @@ fn bash_completes_commands_flags_values_and_files() {
     assert_eq!(offered(&["preview", "--d"]), ["--diff"]);
     assert_eq!(offered(&["preview", "--ex"]), ["--exit-code"]);
     assert_eq!(offered(&["preview", "--output", "t"]), ["tree"]);
+    assert_eq!(offered(&["preview", "--output", "su"]), ["summary"]);
     assert_eq!(offered(&["--metrics"]), ["--metrics-address"]);
     assert_eq!(offered(&["completion", "z"]), ["zsh"]);
     assert_eq!(offered(&["preview", "--diff", "Cargo.l"]), ["Cargo.lock"]);

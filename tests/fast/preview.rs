@@ -4,6 +4,7 @@ mod diff;
 mod files;
 mod images;
 mod settings;
+mod summary;
 
 use std::fs;
 use std::io::Write as _;
@@ -173,7 +174,7 @@ fn the_last_line_counts_virtual_clusters_where_they_are_many() {
 
 #[test]
 fn every_example_is_valid_and_shown_the_same_twice() {
-    for output in ["tree", "yaml", "manifests", "json"] {
+    for output in ["tree", "summary", "yaml", "manifests", "json"] {
         for example in examples() {
             let once = shown(&["-o", output, &example]);
             assert_eq!(once, shown(&["-o", output, &example]), "{output} {example}");

@@ -15,12 +15,12 @@ const COSTS: &str = "<!-- costs:";
 /// Beginning of the line above the table of what stays.
 const RETAINED: &str = "<!-- retained:";
 
-const KAFKA: &str = "examples/variants/replicated-kafka.yaml";
-const BROKER: &str = "examples/variants/replicated-broker.yaml";
+pub const KAFKA: &str = "examples/variants/replicated-kafka.yaml";
+pub const BROKER: &str = "examples/variants/replicated-broker.yaml";
 
 /// Cost of one kind of pod: its name, the number of pods, and for all of them CPU in thousandths of a core, memory and
 /// memory limit in MiB, and volumes in GiB.
-type Cost = (&'static str, [u64; 5]);
+pub type Cost = (&'static str, [u64; 5]);
 
 /// Compares the page's table with the plans of the examples. With `BLESS` it writes the table first.
 pub fn check(page: impl Fn() -> Document) {
@@ -42,7 +42,7 @@ fn cells(name: &str, [pods, cpu, memory, limit, volumes]: [u64; 5]) -> Vec<Strin
     vec![name.to_owned(), pods.to_string(), cpu, format!("{memory}Mi"), format!("{limit}Mi"), volumes]
 }
 
-fn of_the_examples() -> Vec<Cost> {
+pub fn of_the_examples() -> Vec<Cost> {
     let [kafka, broker] = [KAFKA, BROKER].map(|example| manifests(&text(example)));
     let kind = |all: &[Value], kind: &str| find(all, |it| it["kind"] == kind);
     let named =

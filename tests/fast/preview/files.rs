@@ -112,7 +112,9 @@ fn components_of_other_types_are_listed_and_slips_are_warned_of() {
         assert!(err.contains(expected), "{err}");
     }
     let shop = json!({"name": "shop", "type": "webservice"});
-    for (output, to_out) in [("tree", true), ("json", true), ("yaml", false), ("manifests", false), ("html", false)] {
+    let (to_out, to_err) = (["tree", "json"], ["summary", "yaml", "manifests", "html"]);
+    for (output, to_out) in to_out.map(|output| (output, true)).into_iter().chain(to_err.map(|output| (output, false)))
+    {
         let output = with_stdin(&["-o", output, "-"], &application(&shop, &json!({})));
         let (out, err) = texts(&output);
         let told = if to_out { &out } else { &err };

@@ -97,8 +97,9 @@ fn obeyed(text: &str) -> usize {
 fn a_terminal_obeys_nobodys_text() {
     let (hostile, plain) = (File::of(everything), File::of(|_| "plain".to_owned()));
     let old = plain.path.to_str().unwrap();
-    let ways: [&[&str]; 8] = [
+    let ways: [&[&str]; 9] = [
         &["preview"],
+        &["preview", "-o", "summary"],
         &["preview", "-o", "yaml"],
         &["preview", "-o", "manifests"],
         &["preview", "-o", "images"],

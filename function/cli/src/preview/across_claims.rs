@@ -298,7 +298,7 @@ fn unwritten(claims: &[Shown]) -> Vec<Located> {
 }
 
 /// Claims of one kind in a preview, each with its spec as a typed value.
-fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Shown<'a>, S)> {
+pub fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Shown<'a>, S)> {
     let of_kind = claims.iter().filter(|shown| shown.asked.kind.claim == kind.claim);
     // A claim whose spec cannot be parsed has no warnings, because the preview has already reported a fault of the
     // spec.

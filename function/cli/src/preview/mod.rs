@@ -37,6 +37,7 @@ pub(crate) mod model;
 mod not_ours;
 mod notice;
 mod picture;
+mod summary;
 mod supplied;
 mod tree;
 pub(crate) mod versions;
@@ -45,6 +46,8 @@ const EXAMPLES: &str = "\
 Examples:
   Show what an Application becomes:
     function-realtime-platform preview application.yaml
+  Show on one screen what an Application becomes, what it needs and what it costs:
+    function-realtime-platform preview -o summary application.yaml
   Show the composed resources, with the platform team's settings:
     function-realtime-platform preview -o yaml --input compositions/ application.yaml
   Check the final manifests of each cluster with another program:
@@ -156,6 +159,9 @@ impl Args {
 pub enum Output {
     /// Tree for people, by claim, cluster and part
     Tree,
+    /// Summary for a decision, on one screen: pods, addresses and flow of data of each claim, with what all of them
+    /// request and need beforehand
+    Summary,
     /// Composed resources as YAML, as Crossplane first receives them
     Yaml,
     /// Manifests that finally exist in each cluster, as YAML
@@ -275,7 +281,7 @@ fn tell(
         Some(difference) => diff_text::text(difference),
     }?;
     match output {
-        Output::Tree => terminal::write(out, &text)?,
+        Output::Tree | Output::Summary => terminal::write(out, &text)?,
         Output::Json => out.write_all(readable_json(&text).as_bytes())?,
         Output::Yaml | Output::Manifests | Output::Images | Output::Svg | Output::Html => {
             out.write_all(text.as_bytes())?;
@@ -295,6 +301,7 @@ fn tell(
 fn text(preview: &Preview, output: Output) -> io::Result<String> {
     match output {
         Output::Tree => Ok(tree::text(preview)),
+        Output::Summary => Ok(summary::text(preview)),
         Output::Yaml => manifests::composed(preview),
         Output::Manifests => manifests::by_cluster(preview),
         Output::Images => Ok(images::text(preview)),

@@ -14,7 +14,7 @@ use crate::terminal::painted;
 
 const CLAIM: Style = Style::new().bold();
 const PLACE: Style = AnsiColor::Blue.on_default().bold();
-const PART: Style = AnsiColor::Green.on_default();
+pub const PART: Style = AnsiColor::Green.on_default();
 const KIND: Style = AnsiColor::Cyan.on_default();
 const QUIET: Style = Style::new().dimmed();
 
@@ -58,23 +58,27 @@ impl Node {
 }
 
 fn claim(shown: &Shown, groups: &Groups) -> Node {
+    let places = [Place::Host, Place::Inside].into_iter().filter_map(|place| {
+        let parts = parts(shown, place, groups);
+        (!parts.is_empty()).then(|| Node::Heading(painted(PLACE, &format!("in {}", shown.cluster(place))), parts))
+    });
+    Node::Heading(heading(shown), places.collect())
+}
+
+/// Line of a claim, for people: its kind, name, namespace, and the number of its composed resources.
+pub fn heading(shown: &Shown) -> String {
     let asked = &shown.asked;
     let from = match &asked.composite {
         Some(composite) => format!(", from its composite {composite}"),
         None => String::new(),
     };
-    let heading = format!(
+    format!(
         "{} {}{}{from}: {}",
         asked.kind_name(),
         painted(CLAIM, &asked.claim.name),
         asked.in_namespace(),
         counted(shown.composed.plan.resources.len(), "composed resource"),
-    );
-    let places = [Place::Host, Place::Inside].into_iter().filter_map(|place| {
-        let parts = parts(shown, place, groups);
-        (!parts.is_empty()).then(|| Node::Heading(painted(PLACE, &format!("in {}", shown.cluster(place))), parts))
-    });
-    Node::Heading(heading, places.collect())
+    )
 }
 
 fn parts(shown: &Shown, place: Place, groups: &Groups) -> Vec<Node> {
@@ -101,8 +105,9 @@ fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
 }
 
 /// Columns of a composed resource in the preview's tree: kind, name, namespace, and a fourth column. The fourth column
-/// is the Helm chart, or the API group if several groups in the preview have the kind. If Crossplane generates the
-/// name, the column of the name has the key of the resource.
+/// is the Helm chart, the API group if several groups in the preview have the kind, or else the number of pods that an
+/// operator makes from the resource. If Crossplane generates the name, the column of the name has the key of the
+/// resource.
 fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     let manifest = resource.manifest();
     let kind = text_at(manifest, "/kind");
@@ -114,8 +119,12 @@ fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
         "" => format!("({})", resource.key),
         name => name.to_owned(),
     };
-    let group = if groups.leaves_open(kind) { group(manifest) } else { "" };
-    [kind.to_owned(), name, text_at(manifest, "/metadata/namespace").to_owned(), group.to_owned()]
+    let origin = match resource.operated() {
+        _ if groups.leaves_open(kind) => group(manifest).to_owned(),
+        Some(operated) => counted_pods(operated.pods(manifest)),
+        None => String::new(),
+    };
+    [kind.to_owned(), name, text_at(manifest, "/metadata/namespace").to_owned(), origin]
 }
 
 /// API groups in which the preview has each kind. The preview's tree prints the group of a resource only if several
@@ -277,7 +286,8 @@ fn not_ours(preview: &Preview) -> String {
     text
 }
 
-fn total(preview: &Preview) -> String {
+/// Line about all claims of a preview: their number, and the number of their composed resources in each cluster.
+pub fn total(preview: &Preview) -> String {
     let mut counts: BTreeMap<Cluster, usize> = BTreeMap::new();
     for shown in &preview.claims {
         for resource in &shown.composed.plan.resources {
@@ -304,4 +314,8 @@ fn total(preview: &Preview) -> String {
 
 pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+pub fn counted_pods(count: u64) -> String {
+    format!("{count} pod{}", if count == 1 { "" } else { "s" })
 }

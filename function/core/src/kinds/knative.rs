@@ -18,6 +18,10 @@ pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
 /// have.
 pub const MAX_SCALE: &str = "autoscaling.knative.dev/max-scale";
 
+/// Annotation in the template of a Knative Service with the number of pods that a revision of the Service has without any
+/// request; none without the annotation.
+pub const MIN_SCALE: &str = "autoscaling.knative.dev/min-scale";
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Service {
     pub template: RevisionTemplate,

@@ -32,7 +32,7 @@ fn of_manifest(manifest: &Value) -> Demand {
 }
 
 /// Demand of all pods and volumes that an operator makes from a manifest.
-fn of_operated(operated: &Operated, manifest: &Value) -> Demand {
+pub(super) fn of_operated(operated: &Operated, manifest: &Value) -> Demand {
     let requested = |pointer: &str| manifest.pointer(pointer).map(of_requests).unwrap_or_default();
     let size = operated.volume.as_ref().and_then(|volume| manifest.pointer(volume.size));
     let beside = operated.beside.filter(|(field, _)| manifest.pointer(field).is_some());
@@ -60,7 +60,7 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
 
 /// Resource requests of one pod: the sum over its containers, or the largest init container where that requests more.
 /// Init containers run one after the other, before the containers.
-fn of_pod(pod: &Value) -> Demand {
+pub(super) fn of_pod(pod: &Value) -> Demand {
     let each = |list| {
         let containers = pod.get(list).and_then(Value::as_array).into_iter().flatten();
         containers.map(|container| container.pointer("/resources/requests").map(of_requests).unwrap_or_default())
@@ -71,7 +71,7 @@ fn of_pod(pod: &Value) -> Demand {
 
 /// Sum of all `requests` in a chart's Helm values. Fields whose names begin with `init` are left out: init containers
 /// run before the chart's other containers and add nothing.
-fn of_values(values: &Value) -> Demand {
+pub(super) fn of_values(values: &Value) -> Demand {
     let below: Vec<&Value> = match values {
         Value::Object(fields) => {
             fields.iter().filter(|(name, _)| !name.starts_with("init")).map(|(_, field)| field).collect()
@@ -90,7 +90,7 @@ fn of_requests(requests: &Value) -> Demand {
 
 /// Amount of memory or storage that a manifest requests. A missing request is zero. Text that cannot be parsed counts
 /// as the largest amount, so that it exceeds every limit instead of passing unchecked.
-fn bytes(amount: Option<&Value>) -> Bytes {
+pub(super) fn bytes(amount: Option<&Value>) -> Bytes {
     amount.map(|amount| read(amount, Bytes::read).unwrap_or(Bytes::MOST)).unwrap_or_default()
 }
 

@@ -117,6 +117,12 @@ impl Operated {
     pub fn count(&self, manifest: &Value) -> Option<u64> {
         manifest.pointer(self.replicas).and_then(Value::as_u64)
     }
+
+    /// Number of pods that the operator makes from a manifest, those beside the replicas included.
+    pub fn pods(&self, manifest: &Value) -> u64 {
+        let beside = self.once.iter().filter(|requests| manifest.pointer(requests).is_some());
+        beside.fold(self.count(manifest).unwrap_or(0), |pods, _| pods.saturating_add(1))
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::schema::form;
 const MOST_CORES: u64 = 9999;
 
 /// Amount of CPU, counted in thousandths of a core.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cpu {
     thousandths: u64,
 }
@@ -48,6 +48,12 @@ impl Cpu {
     pub fn words(self) -> String {
         let text = format!("{}.{:03}", self.thousandths / 1000, self.thousandths % 1000);
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
+    /// Amount of CPU as people write a sum, in cores such as `47.4`: rounded up to tenths from one core on.
+    pub fn spelt_out(self) -> String {
+        let hundreds = if self.thousandths < 1000 { self.thousandths } else { self.thousandths.div_ceil(100) * 100 };
+        Self { thousandths: hundreds }.words()
     }
 
     #[must_use]
@@ -99,7 +105,7 @@ pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// Amount of memory or storage, counted in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Bytes {
     bytes: u64,
 }
@@ -145,14 +151,26 @@ impl Bytes {
     /// Amount of memory or storage as text for messages, such as `1.5Gi`: in the largest unit that fits into the
     /// amount, and rounded up to tenths of the unit.
     pub fn words(self) -> String {
-        let Some((unit, factor)) = UNITS.iter().find(|(_, factor)| self.bytes >= *factor) else {
-            return self.to_string();
-        };
+        let Some((number, unit)) = self.in_largest_unit() else { return self.to_string() };
+        format!("{number}{unit}")
+    }
+
+    /// Amount of memory or storage as people write it, such as `1.5 GiB`, rounded as in [`words`](Self::words).
+    pub fn spelt_out(self) -> String {
+        let Some((number, unit)) = self.in_largest_unit() else { return format!("{} B", self.bytes) };
+        format!("{number} {unit}B")
+    }
+
+    /// Number with at most one decimal place, rounded up, and unit of an amount in the largest unit that fits into it;
+    /// none for less than the smallest unit.
+    fn in_largest_unit(self) -> Option<(String, &'static str)> {
+        let (unit, factor) = UNITS.iter().find(|(_, factor)| self.bytes >= *factor)?;
         let tenths = self.bytes.saturating_mul(10).div_ceil(*factor);
-        match tenths % 10 {
-            0 => format!("{}{unit}", tenths / 10),
-            tenth => format!("{}.{tenth}{unit}", tenths / 10),
-        }
+        let number = match tenths % 10 {
+            0 => (tenths / 10).to_string(),
+            tenth => format!("{}.{tenth}", tenths / 10),
+        };
+        Some((number, unit))
     }
 
     /// Amount of memory as text for an option of Java such as `-Xmx`, in mebibytes and rounded down, such as `512m`.
@@ -283,8 +301,20 @@ mod tests {
             assert_eq!(Bytes::read(text).map(Bytes::words).as_deref(), Some(words));
         }
         assert_eq!(Bytes::default().words(), "0");
+        for (bytes, words) in [
+            (Bytes::mebi(64), "64 MiB"),
+            (Bytes::mebi(24_832), "24.3 GiB"),
+            (Bytes::mebi(1500 << 10), "1.5 TiB"),
+            (Bytes::of(1 << 10), "1 KiB"),
+            (Bytes::of(7), "7 B"),
+        ] {
+            assert_eq!(bytes.spelt_out(), words);
+        }
         for (text, words) in [("72150m", "72.15"), ("70", "70"), ("50m", "0.05"), ("100", "100")] {
             assert_eq!(Cpu::read(text).map(Cpu::words).as_deref(), Some(words));
+        }
+        for (text, words) in [("47360m", "47.4"), ("2885m", "2.9"), ("1", "1"), ("1001m", "1.1"), ("75m", "0.075")] {
+            assert_eq!(Cpu::read(text).map(Cpu::spelt_out).as_deref(), Some(words));
         }
     }
 

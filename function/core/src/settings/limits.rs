@@ -8,7 +8,7 @@ use crate::schema::size::{Bytes, Cpu};
 use crate::settings::input;
 
 /// Amounts of storage, CPU and memory that a claim or one of its resources requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Demand {
     pub storage: Bytes,
     pub cpu: Cpu,

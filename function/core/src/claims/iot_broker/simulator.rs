@@ -14,7 +14,7 @@ use crate::claims::between::offer::{ISTIO, KNATIVE_SERVING};
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::route::{Address, Route, Side, To};
 use crate::claims::between::secret::PASSWORD;
-use crate::kinds::knative::MAX_SCALE;
+use crate::kinds::knative::{MAX_SCALE, MIN_SCALE};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     config_map, config_volume, configuration, confined_alone, container, credentials, env, nobody, read_only, requests,
@@ -98,7 +98,7 @@ fn waits_for(broker: &IotBroker) -> &'static [&'static str] {
 
 fn scale(simulator: &Simulator) -> BTreeMap<String, String> {
     BTreeMap::from([
-        ("autoscaling.knative.dev/min-scale".to_owned(), simulator.min_scale.to_string()),
+        (MIN_SCALE.to_owned(), simulator.min_scale.to_string()),
         (MAX_SCALE.to_owned(), simulator.max_scale.to_string()),
     ])
 }

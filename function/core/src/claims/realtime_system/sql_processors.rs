@@ -120,6 +120,12 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
 }
 
+/// Kafka topics that an SQL processor reads, and those that it writes, as far as its statement shows them.
+pub fn topics(processor: &SqlProcessor) -> (BTreeSet<String>, BTreeSet<String>) {
+    let Topics { read, written } = Topics::of(&processor.sql);
+    (read, written)
+}
+
 /// Kafka topics that an SQL processor reads, and to which neither an SQL processor nor another known source of records,
 /// such as an MQTT bridge, writes. `is_fed` takes the name of a topic, and returns whether such another source writes
 /// to the topic. Each topic comes with the index of the first SQL processor that reads the topic.

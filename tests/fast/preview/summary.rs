@@ -357,7 +357,7 @@ fn what_a_claim_is_reached_by_and_what_flows_through_it_is_told() {
         "   reached at   https://lenses.north.plant.example.com/, https://analytics.north.plant.example.com/",
         "   data         measurements → too-hot → too_hot, too_hot → Snowflake PLANT.NORTH of myorg-plant",
         "   data         machines/+/measurements → measurements, machines/+/frames → frames",
-        "RealtimeSystemClaim south-lenses in default: 71 composed resources, the same pods as north-lenses",
+        "RealtimeSystemClaim south-lenses in default: 74 composed resources, the same pods as north-lenses",
     ] {
         assert!(text.lines().any(|known| known == line), "{line}\n{text}");
     }

@@ -16,7 +16,7 @@ use wiring::value::Look;
 use wiring::world::{Inventory, Origin};
 use wiring::{charts, pods};
 
-use super::{APPLICATION, command, json, refused, run, shown, texts};
+use super::{APPLICATION, command, documents, json, refused, run, shown, texts};
 use crate::docs::costs;
 use crate::docs::sizes::{mebibytes, millicores};
 
@@ -371,6 +371,12 @@ fn what_is_needed_beforehand_is_told() {
     let text = summary(PRODUCTION).split_whitespace().collect::<Vec<_>>().join(" ");
     let secrets = "needs Secrets in namespace plant of the host cluster: plant-certificate, lenses-license, plant-backup-writer, plant-mqtt-certificate, in the secret store aws-secretsmanager: snowflake-credentials";
     assert!(text.ends_with(secrets), "{text}");
+    let beforehand = std::fs::read_to_string(format!("{PRODUCTION}/beforehand.yaml")).unwrap();
+    let brought: BTreeSet<String> =
+        documents(&beforehand).iter().map(|secret| secret.text("/spec/target/name").to_owned()).collect();
+    let (_, named) = secrets.split_once(": ").unwrap();
+    let named: BTreeSet<String> = named.split(", ").take(brought.len()).map(str::to_owned).collect();
+    assert_eq!(named, brought);
     let own = summary("examples/variants/own-secrets.yaml");
     assert!(own.contains("of the host cluster: ") && !own.contains("in the secret store"), "{own}");
 }

@@ -42,8 +42,8 @@ impl Acts {
 
     /// Prints the table, and with `BLESS` set also writes it into docs/e2e.md.
     pub fn publish(&self) {
-        let rows: String = self.0.iter().map(|(act, took)| format!("| {act} | {took:.0} s |\n")).collect();
-        let told = format!("| what | took |\n|---|---|\n{rows}");
+        let rows: Vec<String> = self.0.iter().map(|(act, took)| format!("| {act} | {took:.0} s |\n")).collect();
+        let told = format!("| what | took |\n|---|---|\n{}", rows.concat());
         println!("\n{told}");
         if std::env::var_os("BLESS").is_some() {
             figures::write("production", &told);

@@ -43,6 +43,7 @@ e2e-without-claims: tools ## play the form without claims: claims move to compos
 
 e2e-production: tools ## play the example for production: all engines, faults of them and of their operators, deletion in every order
 	cargo test --quiet --test e2e -- production
+	cargo test --quiet --test e2e -- deletions
 
 e2e-faults: tools ## let faults befall it, all that are not measured yet or FAULTS="NAME..."; docs/faults.md is their table
 	cargo test --quiet --test e2e -- faults $(FAULTS)

@@ -31,9 +31,10 @@ enum Command {
     },
     /// Start everything, move claims to composites in a namespace, delete these, end everything.
     WithoutClaims,
-    /// Start everything, play the example for production with faults of its engines, delete it in every order, end
-    /// everything.
+    /// Start everything, play the example for production with faults of its engines, end everything.
     Production,
+    /// Start everything, delete one plant of that example in every order, end everything.
+    Deletions,
     /// Start everything, and leave it standing.
     Up,
     /// End what `up` left standing.
@@ -50,6 +51,7 @@ fn main() {
         Command::Play { default_flags } => play::play(default_flags),
         Command::WithoutClaims => play::without_claims(),
         Command::Production => play::production(),
+        Command::Deletions => play::deletions(),
         Command::Up => stage::up(),
         Command::Down => stage::down(),
         Command::Hold => stage::hold(),

@@ -52,14 +52,20 @@ pub fn without_claims() {
     composites::play(&User::new(&stage, &book), &Figures::new(Run::of(&settings), stage.took));
 }
 
-/// Plays the example for production, and the deletion of one of its plants in every order.
+/// Plays the example for production, with faults of its engines.
 pub fn production() {
-    let settings = Settings { guided: true, replicas: 2 };
-    let mut stage = Stage::start("production", &settings);
+    let stage = Stage::start("production", &Settings { guided: true, replicas: 2 });
     let book = Book::open(&stage.host.administrator());
-    let mut acts = production::Acts::default();
+    let mut acts = production::Acts::of("production");
     production::application(&User::new(&stage, &book), &mut acts);
-    stage.inner.renew();
+    acts.publish();
+}
+
+/// Plays the deletion of one plant of the example for production in every order.
+pub fn deletions() {
+    let mut stage = Stage::start("deletions", &Settings { guided: true, replicas: 2 });
+    let book = Book::open(&stage.host.administrator());
+    let mut acts = production::Acts::of("deletions");
     for order in production::ORDERS {
         production::deletion(&User::new(&stage, &book), order, &mut acts);
         stage.inner.renew();

@@ -32,21 +32,28 @@ const NOTICED: Duration = Duration::from_mins(2);
 const STUCK: Duration = Duration::from_secs(20);
 
 /// Time that each act took, in the order of the play.
-#[derive(Default)]
-pub struct Acts(Vec<(String, f64)>);
+pub struct Acts {
+    /// Name of the table in docs/e2e.md.
+    table: &'static str,
+    acts: Vec<(String, f64)>,
+}
 
 impl Acts {
+    pub fn of(table: &'static str) -> Self {
+        Self { table, acts: Vec::new() }
+    }
+
     fn note(&mut self, user: &User, act: &str, since: f64) {
-        self.0.push((act.to_owned(), user.book.now() - since));
+        self.acts.push((act.to_owned(), user.book.now() - since));
     }
 
     /// Prints the table, and with `BLESS` set also writes it into docs/e2e.md.
     pub fn publish(&self) {
-        let rows: Vec<String> = self.0.iter().map(|(act, took)| format!("| {act} | {took:.0} s |\n")).collect();
+        let rows: Vec<String> = self.acts.iter().map(|(act, took)| format!("| {act} | {took:.0} s |\n")).collect();
         let told = format!("| what | took |\n|---|---|\n{}", rows.concat());
         println!("\n{told}");
         if std::env::var_os("BLESS").is_some() {
-            figures::write("production", &told);
+            figures::write(self.table, &told);
         }
     }
 }
@@ -57,7 +64,7 @@ pub fn application(user: &User, acts: &mut Acts) {
     user.platform_team_prepares(BEFOREHAND, ENVIRONMENT, &SECRETS);
     user.book.say("a user: vela up, seven claims");
     let took = user.up(&application, SETTLED);
-    acts.0.push(("`vela up` of seven claims to `running`".to_owned(), took));
+    acts.acts.push(("`vela up` of seven claims to `running`".to_owned(), took));
     let files = project().join(APPLICATION);
     user.everything_is_there(&files, &application);
     let (wrong, _) = order::check(&order::plan(&files), &user.book.read());
@@ -85,6 +92,8 @@ struct PodFault {
     /// Claim and condition that notice it.
     claim: (&'static str, &'static str),
     condition: &'static str,
+    /// Claim beside it that needs what failed, and says so too.
+    beside: Option<&'static str>,
     /// Field of an object inside that tells how the engine answers, as kind and name, JSON pointer and value.
     answer: Option<(&'static str, &'static str, &'static str)>,
 }
@@ -95,6 +104,7 @@ const FAULTS: &[PodFault] = &[
         pod: "lenses-backend-postgres-1",
         claim: ("realtimesystemclaim", "north-lenses"),
         condition: "Database",
+        beside: None,
         answer: Some((
             "clusters.postgresql.cnpg.io/lenses-backend-postgres",
             "/status/currentPrimary",
@@ -106,6 +116,7 @@ const FAULTS: &[PodFault] = &[
         pod: "kafka-platform-kafka-1",
         claim: ("realtimesystemclaim", "north-lenses"),
         condition: "Kafka",
+        beside: None,
         answer: None,
     },
     PodFault {
@@ -113,6 +124,7 @@ const FAULTS: &[PodFault] = &[
         pod: "kafka-platform-connect-0",
         claim: ("realtimesystemclaim", "north-lenses"),
         condition: "DataFlow",
+        beside: Some("north-mqtt"),
         answer: None,
     },
     PodFault {
@@ -120,6 +132,7 @@ const FAULTS: &[PodFault] = &[
         pod: "health-mqtt-broker-server-2",
         claim: ("iotbrokerclaim", "north-mqtt"),
         condition: "Broker",
+        beside: None,
         answer: None,
     },
 ];
@@ -150,7 +163,8 @@ fn befalls(user: &User, claims: &[Value], fault: &PodFault, acts: &mut Acts) {
             if found == expected { Ok(()) } else { Err(format!("{object} {pointer}: {found}")) }
         });
     }
-    let untouched: Vec<Value> = claims.iter().filter(|claim| claim["metadata"]["name"] != name).cloned().collect();
+    let is_touched = |claim: &&Value| [Some(name), fault.beside].contains(&claim["metadata"]["name"].as_str());
+    let untouched: Vec<Value> = claims.iter().filter(|claim| !is_touched(claim)).cloned().collect();
     user.settled(&untouched).unwrap_or_else(|other| panic!("{}: {other}", fault.what));
     inner(&["annotate", "pod", fault.pod, "fails-"]);
     user.until("all settles again", NOTICED, || user.settled(claims));

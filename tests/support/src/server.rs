@@ -25,7 +25,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 /// Time limit for a single step on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Environment variable in which Cargo gives test suites the path of the binary.
 const BUILT: &str = "CARGO_BIN_EXE_function-realtime-platform";
@@ -154,10 +154,10 @@ impl Server {
         self.block_on(call(self.channel(), request))
     }
 
-    /// Runs a future with a time limit of one minute, so that a blocked test fails.
+    /// Runs a future with a time limit of two minutes, so that a blocked test fails.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let patient = async { tokio::time::timeout(2 * PATIENCE, future).await };
-        self.runtime.block_on(patient).expect("it ends within a minute")
+        self.runtime.block_on(patient).expect("it ends within two minutes")
     }
 
     pub fn spawn<F: Future<Output: Send> + Send + 'static>(&self, future: F) -> tokio::task::JoinHandle<F::Output> {

@@ -96,7 +96,7 @@ impl<'a> User<'a> {
         });
     }
 
-    /// Runs `vela up`, and waits for nothing.
+    /// Runs `vela up` for an Application, and does not wait until the Application runs.
     pub fn start(&self, application: &Value) {
         let file = write(self.scratch.path(), "application.yaml", std::slice::from_ref(application));
         succeed(self.stage.user("vela").args(["up", "-f"]).arg(file));

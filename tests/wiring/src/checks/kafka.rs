@@ -1,5 +1,6 @@
 //! Kafka by Strimzi: its pool, its listener, its settings and its users are as the claim and the settings of the platform
-//! team ask for, and Schema Registry beside it is spread and kept.
+//! team ask for. Deployments of several pods, which are Schema Registry and, if the claim says so, Metabase, are spread and
+//! replaced one pod at a time.
 
 use std::collections::BTreeSet;
 
@@ -54,8 +55,7 @@ pub fn check(world: &World) -> Vec<Finding> {
             _ => continue,
         };
         let (several, name) = (replicas != json!(1), deployment.name.as_str());
-        // One pod serves while the other is replaced. The only pod of Metabase ends first, because its successor would not
-        // have room beside it on a small node.
+        // Several pods are replaced one at a time, so that the others serve. A single pod ends before its successor starts.
         let strategy = if several {
             json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}})
         } else {
@@ -69,7 +69,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         if several != budgets.into_iter().any(|budget| budget.name == name) {
             found.push(Finding::on(deployment, "/spec/replicas", "one pod with a budget, or several without"));
         }
-        // People stay logged in whichever pod answers.
+        // Several pods of Metabase share the key that signs people's sessions, so that people stay logged in.
         let variables = deployment.manifest.items("/spec/template/spec/containers/0/env");
         let signs = variables.iter().any(|variable| variable.text("/name") == "MB_SESSION_SECRET_KEY");
         if name == "metabase-dashboard" && signs != several {

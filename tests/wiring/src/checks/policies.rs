@@ -324,7 +324,7 @@ fn outside(world: &World, admissions: &Traffic) -> Vec<Finding> {
         let said = said.filter(|said| has_snowflake || !said.for_snowflake);
         needed.extend(said.flat_map(|said| said.ports));
         let is_outside = |rule: &&Rule| rule.peers.is_empty() || rule.peers.iter().any(is_network);
-        // Names are asked for inside the cluster, so a door to the outside is for TCP alone.
+        // DNS servers are inside the cluster, so that a rule for servers outside admits TCP and nothing else.
         let needed: BTreeSet<Door> = needed.into_iter().map(|port| ("TCP", port)).collect();
         let admitted: BTreeSet<Door> =
             admissions.egress.of_pod(index).filter(is_outside).flat_map(|rule| rule.doors.iter().copied()).collect();

@@ -195,9 +195,7 @@ impl<'a> Facts<'a> {
         for secret in containers.iter().flat_map(|container| container.env.iter().flatten()).filter_map(named) {
             self.uses(at, at.namespace, &secret);
         }
-        for volume in items(template, "/spec/volumes") {
-            self.uses(at, at.namespace, text(volume, "/secret/secretName"));
-        }
+        self.uses_each(at, template, "/spec/volumes", "/secret/secretName");
         self.scripts.extend(containers.into_iter().map(|container| Script {
             part: at.part,
             namespace: at.namespace.to_owned(),
@@ -225,12 +223,8 @@ impl<'a> Facts<'a> {
                 self.serves(at, &format!("{name}-connect-api"), Labels::new());
                 self.objects(at).workers.push((name.to_owned(), at.part));
                 self.uses(at, at.namespace, text(manifest, "/spec/authentication/passwordSecret/secretName"));
-                for certificate in items(manifest, "/spec/tls/trustedCertificates") {
-                    self.uses(at, at.namespace, text(certificate, "/secretName"));
-                }
-                for volume in items(manifest, "/spec/template/pod/volumes") {
-                    self.uses(at, at.namespace, text(volume, "/secret/secretName"));
-                }
+                self.uses_each(at, manifest, "/spec/tls/trustedCertificates", "/secretName");
+                self.uses_each(at, manifest, "/spec/template/pod/volumes", "/secret/secretName");
             }
             "KafkaConnector" => self.connectors.push(Connector {
                 part: at.part,
@@ -260,10 +254,10 @@ impl<'a> Facts<'a> {
         self.makes(at, at.cluster, at.namespace, &format!("{name}-default-user"));
         self.uses(at, at.namespace, text(manifest, "/spec/tls/secretName"));
         let config: MqttConfig = read(&part.shown.asked.spec, "/mqttConfig");
-        let of = |(user, filter): (&str, &String)| Right { user: user.to_owned(), filter: filter.clone() };
-        let rights =
-            config.users.iter().flat_map(|user| user.publish.iter().map(|filter| (user.name.as_str(), filter)));
-        self.rights.entry(at.part).or_default().extend(rights.map(of));
+        let rights = self.rights.entry(at.part).or_default();
+        for user in config.users {
+            rights.extend(user.publish.into_iter().map(|filter| Right { user: user.name.clone(), filter }));
+        }
     }
 
     /// Records the labels, at a JSON pointer into a manifest, of pods that an operator makes.
@@ -353,18 +347,23 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Records the uses of Secrets in the part's own namespace that the items of a list in a manifest name.
+    fn uses_each(&mut self, at: &At<'_, 'a>, manifest: &Value, list: &str, name: &str) {
+        for item in items(manifest, list) {
+            self.uses(at, at.namespace, text(item, name));
+        }
+    }
+
     fn uses(&mut self, at: &At<'_, 'a>, namespace: &str, name: &str) {
         self.uses.extend(secret(at.cluster, namespace, name).map(|secret| User { part: at.part, secret }));
     }
 
     pub fn scripts_of(&self, part: usize) -> impl Iterator<Item = &Script> {
-        let first = self.scripts.partition_point(|script| script.part < part);
-        self.scripts[first..].iter().take_while(move |script| script.part == part)
+        of_part(&self.scripts, part, |script| script.part)
     }
 
     pub fn connectors_of(&self, part: usize) -> impl Iterator<Item = &Connector> {
-        let first = self.connectors.partition_point(|connector| connector.part < part);
-        self.connectors[first..].iter().take_while(move |connector| connector.part == part)
+        of_part(&self.connectors, part, |connector| connector.part)
     }
 
     /// Index, among the parts of the platform picture, of the part with the Kafka Connect that runs a connector.
@@ -431,6 +430,12 @@ impl<'a> Facts<'a> {
     pub fn routed_hosts(&self, gateway: usize) -> &[String] {
         self.routed.get(&gateway).map(Vec::as_slice).unwrap_or_default()
     }
+}
+
+/// Items that belong to one part, of a list in the order of the parts in the platform picture.
+fn of_part<T>(items: &[T], part: usize, part_of: impl Fn(&T) -> usize) -> impl Iterator<Item = &T> {
+    let first = items.partition_point(|item| part_of(item) < part);
+    items[first..].iter().take_while(move |item| part_of(item) == part)
 }
 
 /// Part, cluster and namespace of a manifest, while the manifest is recorded for the platform picture.

@@ -30,7 +30,7 @@ pub struct Alert {
     pub summary: &'static str,
     /// Sentences that say what follows from it, and where the reason is found.
     pub description: &'static str,
-    /// Page of the book with a section of the alert's name. Absent: the alert has only its description.
+    /// Page of the book on which a section has the name of the alert. `None`: no page describes the alert further.
     pub page: Option<&'static str>,
 }
 

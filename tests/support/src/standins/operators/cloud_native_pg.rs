@@ -11,7 +11,7 @@ const CLUSTERS: Kind = Kind::new("apis/postgresql.cnpg.io/v1", "clusters");
 const SCHEDULES: Kind = Kind::new("apis/postgresql.cnpg.io/v1", "scheduledbackups");
 const STORES: Kind = Kind::new("apis/barmancloud.cnpg.io/v1", "objectstores");
 
-/// Namespace of both Deployments, and their names in their charts.
+/// Namespace of the Deployments of operator and plugin; their names are those in their charts.
 const NAMESPACE: &str = "cnpg-system";
 const OPERATOR: &str = "cloudnative-pg";
 const PLUGIN: &str = "barman-cloud";

@@ -63,6 +63,13 @@ fn not_ready(object: &Value, reason: &str, message: &str) -> Value {
     json!([condition(object, "NotReady", true, reason, message)])
 }
 
+/// Writes into the status of an object that it is not ready, and why.
+async fn refuse(inner: &Cluster, kind: Kind, object: &Value, reason: &str, message: &str) -> Result<(), Trouble> {
+    let generation = &object["metadata"]["generation"];
+    let status = json!({"conditions": not_ready(object, reason, message), "observedGeneration": generation});
+    report(inner, kind, object, &status).await
+}
+
 async fn brokers(inner: &Cluster, journal: &Journal, kafka: &Value, pools: &[Value]) -> Result<(), Trouble> {
     let (here, own) = (namespace(kafka), name(kafka));
     let template = &kafka["spec"]["kafka"];
@@ -105,9 +112,8 @@ async fn brokers(inner: &Cluster, journal: &Journal, kafka: &Value, pools: &[Val
     once(inner, SERVICES, &bootstrap).await?;
     if asked == 0 || stand < asked {
         let message = format!("{stand} of {asked} pods are ready");
-        let conditions = not_ready(kafka, if asked == 0 { "InvalidResourceException" } else { "Creating" }, &message);
-        return report(inner, KAFKAS, kafka, &json!({"conditions": conditions, "observedGeneration": generation}))
-            .await;
+        let reason = if asked == 0 { "InvalidResourceException" } else { "Creating" };
+        return refuse(inner, KAFKAS, kafka, reason, &message).await;
     }
     if !holds(kafka, "Ready") {
         journal.say(&format!("Kafka {here}/{own} has its {asked} nodes"));
@@ -167,8 +173,7 @@ async fn admit(inner: &Cluster, user: &Value) -> Result<(), Trouble> {
     let key = password["key"].as_str().unwrap_or_default();
     if !has_keys(inner, here, &password["name"], &[key]).await? {
         let message = format!("Secret {} with requested user password does not exist.", password["name"]);
-        let conditions = not_ready(user, "InvalidResourceException", &message);
-        return report(inner, USERS, user, &json!({"conditions": conditions, "observedGeneration": generation})).await;
+        return refuse(inner, USERS, user, "InvalidResourceException", &message).await;
     }
     let prefix = kafka["spec"]["entityOperator"]["userOperator"]["secretPrefix"].as_str().unwrap_or_default();
     let secret = format!("{prefix}{}", name(user));
@@ -198,9 +203,7 @@ async fn workers(inner: &Cluster, connect: &Value) -> Result<(), Trouble> {
     }
     if !missing.is_empty() {
         let message = format!("Secrets {} do not exist", missing.join(", "));
-        let conditions = not_ready(connect, "InvalidConfigurationException", &message);
-        let status = json!({"conditions": conditions, "observedGeneration": generation});
-        return report(inner, CONNECTS, connect, &status).await;
+        return refuse(inner, CONNECTS, connect, "InvalidConfigurationException", &message).await;
     }
     let members =
         Members { owner: connect, of: "connect", image: &spec["image"], resources: &spec["resources"], volume: None };
@@ -232,14 +235,12 @@ async fn keep(inner: &Cluster, connector: &Value) -> Result<(), Trouble> {
     let connect = inner.get(CONNECTS, Some(namespace(connector)), cluster(connector)).await?.unwrap_or_default();
     let takes = connect["metadata"]["annotations"]["strimzi.io/use-connector-resources"] == "true";
     if takes && !holds(&connect, "Ready") {
-        // Connectors come after the pods of Connect, and those that run stay as they are.
+        // Strimzi looks at the connectors of a Connect once all of its pods are ready, so that their statuses stay.
         return Ok(());
     }
     if !takes {
         let message = format!("KafkaConnect resource '{}' takes no connectors or does not exist", cluster(connector));
-        let conditions = not_ready(connector, "NoSuchResourceException", &message);
-        let status = json!({"conditions": conditions, "observedGeneration": generation});
-        return report(inner, CONNECTORS, connector, &status).await;
+        return refuse(inner, CONNECTORS, connector, "NoSuchResourceException", &message).await;
     }
     let tasks = count(&connector["spec"]["tasksMax"]);
     let running = |id: usize| json!({"id": id, "state": "RUNNING", "worker_id": "worker:8083"});

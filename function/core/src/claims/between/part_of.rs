@@ -15,7 +15,8 @@ pub struct PartOf<C: 'static> {
     resources: fn(&C) -> Vec<Resource>,
     is_wanted: fn(&C) -> bool,
     outage: Option<Outage>,
-    /// Whether other pods of the part serve while one is replaced, so that the outage is not to be expected.
+    /// Whether the part has several pods, of which the others serve while one is replaced, so that the outage lasts no
+    /// time.
     is_replicated: Option<fn(&C) -> bool>,
     policy: Option<Policy<C>>,
     route: Option<Route>,
@@ -52,7 +53,7 @@ impl<C> PartOf<C> {
         Self { outage: Some(outage), ..self }
     }
 
-    /// Restricts the expected outage to claims for which the part has one pod.
+    /// Shortens the expected outage to nothing for claims for which the part has several pods.
     #[must_use]
     pub const fn unless_replicated(self, is_replicated: fn(&C) -> bool) -> Self {
         Self { is_replicated: Some(is_replicated), ..self }
@@ -75,7 +76,8 @@ impl<C> PartOf<C> {
             return Plan::default();
         }
         let plan = Plan::of([(self.phase, (self.resources)(claim))]);
-        let outage = self.outage.filter(|_| !self.is_replicated.is_some_and(|is_replicated| is_replicated(claim)));
+        let is_replicated = self.is_replicated.is_some_and(|is_replicated| is_replicated(claim));
+        let outage = self.outage.map(|outage| if is_replicated { Outage { from: 0, to: 0, ..outage } } else { outage });
         Plan { outages: outage.into_iter().collect(), ..plan }
     }
 }

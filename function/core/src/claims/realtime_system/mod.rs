@@ -395,6 +395,15 @@ mod tests {
     }
 
     #[test]
+    fn several_pods_of_metabase_restart_without_a_gap() {
+        let away = |replicas: u32| {
+            let plan = compose(&json!({"dashboard": {"replicas": replicas}}), json!({})).unwrap();
+            plan.outages.iter().find(|outage| outage.part == "metabase").map(|outage| (outage.from, outage.to))
+        };
+        assert_eq!((away(1), away(2)), (Some((60, 180)), Some((0, 0))));
+    }
+
+    #[test]
     fn metabase_tells_its_maker_nothing_unless_it_is_asked_to() {
         let switched_off = |input: Value| {
             let plan = compose(&json!({}), input).unwrap();
